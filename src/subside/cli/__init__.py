@@ -1,0 +1,1 @@
+"""Command line: built from the stage catalogue and the parameter models."""

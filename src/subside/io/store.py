@@ -1,0 +1,263 @@
+"""State of one track: a zarr v3 folder, a commit marker for each block, a digest for each finished stage.
+
+Layout of ``tracks/<name>.zarr``::
+
+    stack/slc, stack/<geometry field>       written by import, date by date
+    <stage>/<array>                         written by one stage
+    <stage>/tile_<i>/<array>                where the length of a block is not known beforehand
+    .state/<stage>.json                     digest, facts and timing of a finished stage
+    .state/<stage>/<block>.json             commit markers of the stage's blocks, written after their data
+
+A block is a whole number of chunks and has one writer. A marker counts only under the digest it was made for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.errors import GroupNotFoundError
+
+from subside.errors import ProjectError
+from subside.io.atomic import disk_error, read_json, write_json
+from subside.model.stack import GEOMETRY_FIELDS, Stack, parse_dates
+
+SHARD_LINES = 256
+CHUNK_LINES = 32
+CHUNK_SAMPLES = 512
+POINT_ROWS = 65536
+"""Rows of a chunk of a point array; blocks of points are multiples of it."""
+
+FORMAT_VERSION = 1
+
+
+def content_digest(array: npt.NDArray[Any]) -> str:
+    """Digest of the bytes, dtype and shape of an array."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(f"{array.dtype.str}{array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class TrackStore:
+    """Access to the state of one track.
+
+    Attributes
+    ----------
+    path : Path
+        The ``.zarr`` folder. Instances are cheap, hold no handle, and travel to workers.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Track name."""
+        return self.path.name.removesuffix(".zarr")
+
+    def create(self) -> None:
+        """Make the folder, or check that an existing one has a known format.
+
+        Raises
+        ------
+        ProjectError
+            When the format is newer than this version knows.
+        """
+        group = zarr.open_group(self.path, mode="a")
+        version = group.attrs.setdefault("subside_format", FORMAT_VERSION)
+        if version != FORMAT_VERSION:
+            raise ProjectError(
+                f"{self.path} has format {version!r}, this version reads {FORMAT_VERSION}. Import the track again."
+            )
+
+    def create_array(
+        self,
+        name: str,
+        shape: Sequence[int],
+        *,
+        dtype: npt.DTypeLike,
+        chunks: Sequence[int],
+        dims: Sequence[str],
+        units: str,
+    ) -> zarr.Array:
+        """Create (or replace) a compressed array with named dimensions and a unit.
+
+        Parameters
+        ----------
+        name : str
+            ``stage/array``.
+        shape, chunks : sequence of int
+            Lengths; a zero length is allowed.
+        dtype : dtype-like
+            Element type; floats are filled with NaN.
+        dims : sequence of str
+            Dimension names.
+        units : str
+            Unit, ``"1"`` if none.
+        """
+        kind = np.dtype(dtype).kind
+        fill: Any = np.nan if kind in "fc" else (0 if kind in "iub" else None)
+        return zarr.create_array(
+            self.path,
+            name=name,
+            shape=tuple(shape),
+            dtype=dtype,
+            chunks=tuple(max(1, min(c, n) if n else 1) for c, n in zip(chunks, shape, strict=True)),
+            dimension_names=list(dims),
+            attributes={"units": units},
+            fill_value=fill,
+            overwrite=True,
+        )
+
+    def write(self, name: str, values: npt.NDArray[Any], *, dims: Sequence[str], units: str = "1") -> None:
+        """Write a whole array at once, chunked by :data:`POINT_ROWS` rows."""
+        values = np.asarray(values)
+        array = self.create_array(
+            name,
+            values.shape,
+            dtype=values.dtype,
+            chunks=(POINT_ROWS, *values.shape[1:]),
+            dims=dims,
+            units=units,
+        )
+        if values.size:
+            array[...] = values
+
+    def array(self, name: str) -> zarr.Array:
+        """Open an array.
+
+        Raises
+        ------
+        ProjectError
+            When it does not exist.
+        """
+        try:
+            return zarr.open_array(self.path / name, mode="r+")
+        except (FileNotFoundError, KeyError) as error:
+            raise ProjectError(
+                f"{self.path} holds no `{name}`. Run the stage that makes it: `subside status` says which."
+            ) from error
+
+    def read(self, name: str) -> npt.NDArray[Any]:
+        """Read a whole point-sized array."""
+        return np.asarray(self.array(name)[...])
+
+    def has(self, name: str) -> bool:
+        """Whether an array or group exists."""
+        return (self.path / name / "zarr.json").is_file()
+
+    def members(self, group: str) -> list[str]:
+        """Names of the arrays directly under a group, sorted."""
+        folder = self.path / group
+        if not folder.is_dir():
+            return []
+        return sorted(p.parent.name for p in folder.glob("*/zarr.json"))
+
+    def remove(self, group: str) -> None:
+        """Delete a group with all it holds."""
+        shutil.rmtree(self.path / group, ignore_errors=True)
+
+    # -- stage state ---------------------------------------------------------------------------------
+
+    def stage_state(self, stage: str) -> dict[str, Any] | None:
+        """Digest, facts and timing of a finished stage; None when it is not finished."""
+        state = read_json(self.path / ".state" / f"{stage}.json")
+        return state if isinstance(state, dict) else None
+
+    def finish_stage(self, stage: str, state: Mapping[str, Any]) -> None:
+        """Record that a stage is finished. The last write of a stage."""
+        write_json(self.path / ".state" / f"{stage}.json", dict(state))
+
+    def forget_stage(self, stage: str) -> None:
+        """Remove the record, the markers and the data of a stage, in that order."""
+        (self.path / ".state" / f"{stage}.json").unlink(missing_ok=True)
+        shutil.rmtree(self.path / ".state" / stage, ignore_errors=True)
+        self.remove(stage)
+
+    def block_marker(self, stage: str, block: str, digest: str) -> dict[str, Any] | None:
+        """Return what a committed block left in its marker, or None if it is not committed under this digest."""
+        marker = read_json(self.path / ".state" / stage / f"{block}.json")
+        return marker["result"] if isinstance(marker, dict) and marker.get("digest") == digest else None
+
+    def commit_block(self, stage: str, block: str, digest: str, result: Mapping[str, Any]) -> None:
+        """Mark a block as written. Called after its data."""
+        write_json(self.path / ".state" / stage / f"{block}.json", {"digest": digest, "result": dict(result)})
+
+    # -- the stack -----------------------------------------------------------------------------------
+
+    def create_stack(self, n_dates: int, shape: tuple[int, int], attributes: Mapping[str, Any]) -> None:
+        """Make the (uncompressed, sharded) arrays of a stack of the given size.
+
+        One shard is one date by 256 lines by the full width: writing goes by date, reading by tile of lines,
+        and both touch few files. Noise does not compress, so the codec is off.
+        """
+        lines, samples = shape
+        chunk = (1, CHUNK_LINES, min(CHUNK_SAMPLES, -(-samples // 8) * 8))
+        width = -(-samples // chunk[2]) * chunk[2]
+        try:
+            zarr.create_array(
+                self.path,
+                name="stack/slc",
+                shape=(n_dates, lines, samples),
+                dtype="complex64",
+                chunks=chunk,
+                shards=(1, SHARD_LINES, width),
+                compressors=None,
+                fill_value=0,
+                dimension_names=["date", "azimuth", "range"],
+                attributes={"units": "1"},
+                overwrite=True,
+            )
+        except OSError as error:
+            raise disk_error(self.path, error) from error
+        zarr.open_group(self.path, path="stack", mode="a").attrs.update(dict(attributes))
+
+    def create_geometry(self, field: str, shape: tuple[int, int]) -> zarr.Array:
+        """Make the array of one geometry field (float64 for longitude and latitude)."""
+        dtype = "float64" if field in ("longitude", "latitude", "slant_range") else "float32"
+        return self.create_array(
+            f"stack/{field}",
+            shape,
+            dtype=dtype,
+            chunks=(SHARD_LINES, shape[1]),
+            dims=("azimuth", "range"),
+            units=GEOMETRY_FIELDS[field].split(",")[0],
+        )
+
+    def stack_attributes(self) -> dict[str, Any]:
+        """Facts of the stack as written by import.
+
+        Raises
+        ------
+        ProjectError
+            When nothing has been imported.
+        """
+        try:
+            return dict(zarr.open_group(self.path, path="stack", mode="r").attrs)
+        except (FileNotFoundError, GroupNotFoundError) as error:
+            raise ProjectError(f"{self.path} holds no stack. Run `subside import` first.") from error
+
+    def open_stack(self) -> Stack:
+        """Open the stack lazily: pixels stay on disk until sliced."""
+        facts = self.stack_attributes()
+        bperp = facts["bperp"]
+        return Stack(
+            slc=self.array("stack/slc"),
+            dates=parse_dates(facts["dates"]),
+            reference_date=parse_dates([facts["reference_date"]])[0],
+            wavelength=facts["wavelength"],
+            azimuth_spacing=facts["azimuth_spacing"],
+            range_spacing=facts["range_spacing"],
+            geometry={f: self.array(f"stack/{f}") for f in GEOMETRY_FIELDS if self.has(f"stack/{f}")},
+            bperp=None if bperp is None else np.array(bperp, dtype=np.float64),
+            n_looks=facts["n_looks"],
+            attributes=facts["source"],
+        )

@@ -1,0 +1,63 @@
+"""The one way to compile a kernel.
+
+Kernels are serial and release the GIL: the parallel axis of the package is blocks on dask workers, and
+``parallel=True`` inside worker threads aborts the process on some numba threading layers. Compiled code is
+cached under a digest of the whole ``kernels`` folder, because numba's own staleness test looks at one file
+only and misses a change in a kernel imported from another (numba issue 1833).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from numba.core import config as _numba_config
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _cache_folder() -> str:
+    digest = hashlib.sha256()
+    digest.update(numba.__version__.encode())
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.name.encode())
+        digest.update(file.read_bytes())
+    root = os.environ.get("SUBSIDE_CACHE") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return str(Path(root) / "subside" / "numba" / digest.hexdigest()[:16])
+
+
+_CACHE_FOLDER = _cache_folder()
+
+
+def kernel(function: F | None = None, *, fastmath: bool = False, inline: str = "never") -> Any:
+    """Compile a kernel (serial, ``nogil``, cached); usable bare or with options.
+
+    Parameters
+    ----------
+    function : callable
+        Python function of scalars and numpy arrays.
+    fastmath : bool
+        Allow reassociation. Never with a kernel that must see NaN.
+    inline : {"never", "always"}
+        Passed to numba.
+
+    Returns
+    -------
+    callable
+        The compiled function, typed as the original.
+    """
+
+    def compile_(python_function: F) -> F:
+        before = _numba_config.CACHE_DIR
+        _numba_config.CACHE_DIR = _CACHE_FOLDER
+        try:
+            compiled = numba.njit(nogil=True, cache=True, fastmath=fastmath, inline=inline)(python_function)
+        finally:
+            _numba_config.CACHE_DIR = before
+        return cast(F, compiled)
+
+    return compile_ if function is None else compile_(function)

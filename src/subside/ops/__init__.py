@@ -1,0 +1,1 @@
+"""Science: model in, model out. Opens no file."""
