@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import zarr
-from zarr.errors import GroupNotFoundError
 
 from subside.errors import ProjectError
 from subside.io.atomic import disk_error, read_json, write_json
@@ -161,6 +160,16 @@ class TrackStore:
             return []
         return sorted(p.parent.name for p in folder.glob("*/zarr.json"))
 
+    def write_attributes(self, group: str, attributes: Mapping[str, Any]) -> None:
+        """Set JSON attributes of a group, making it if need be."""
+        zarr.open_group(self.path, path=group, mode="a").attrs.update(dict(attributes))
+
+    def read_attributes(self, group: str) -> dict[str, Any]:
+        """Return the attributes of a group; empty when there is no such group."""
+        if not self.has(group):
+            return {}
+        return dict(zarr.open_group(self.path, path=group, mode="r").attrs)
+
     def remove(self, group: str) -> None:
         """Delete a group with all it holds."""
         shutil.rmtree(self.path / group, ignore_errors=True)
@@ -218,7 +227,7 @@ class TrackStore:
             )
         except OSError as error:
             raise disk_error(self.path, error) from error
-        zarr.open_group(self.path, path="stack", mode="a").attrs.update(dict(attributes))
+        self.write_attributes("stack", attributes)
 
     def create_geometry(self, field: str, shape: tuple[int, int]) -> zarr.Array:
         """Make the array of one geometry field (float64 for longitude and latitude)."""
@@ -240,10 +249,14 @@ class TrackStore:
         ProjectError
             When nothing has been imported.
         """
-        try:
-            return dict(zarr.open_group(self.path, path="stack", mode="r").attrs)
-        except (FileNotFoundError, GroupNotFoundError) as error:
-            raise ProjectError(f"{self.path} holds no stack. Run `subside import` first.") from error
+        facts = self.read_attributes("stack")
+        if not facts:
+            raise ProjectError(f"{self.path} holds no stack. Run `subside import` first.")
+        return facts
+
+    def geometry_fields(self) -> list[str]:
+        """Names of the geometry fields that are known, in the order of ``GEOMETRY_FIELDS``."""
+        return [f for f in GEOMETRY_FIELDS if self.has(f"stack/{f}")]
 
     def open_stack(self) -> Stack:
         """Open the stack lazily: pixels stay on disk until sliced."""
@@ -256,7 +269,7 @@ class TrackStore:
             wavelength=facts["wavelength"],
             azimuth_spacing=facts["azimuth_spacing"],
             range_spacing=facts["range_spacing"],
-            geometry={f: self.array(f"stack/{f}") for f in GEOMETRY_FIELDS if self.has(f"stack/{f}")},
+            geometry={f: self.array(f"stack/{f}") for f in self.geometry_fields()},
             bperp=None if bperp is None else np.array(bperp, dtype=np.float64),
             n_looks=facts["n_looks"],
             attributes=facts["source"],

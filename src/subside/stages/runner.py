@@ -44,6 +44,8 @@ class Step:
         Digest wanted.
     memory : int
         Floor of the stage, bytes of the process tree.
+    last_seconds : float or None
+        Wall seconds of the last finished run, whatever its parameters.
     """
 
     stage: Stage
@@ -51,6 +53,7 @@ class Step:
     why: str
     digest: str
     memory: int
+    last_seconds: float | None = None
 
 
 def stack_digest(store: TrackStore) -> str:
@@ -106,7 +109,8 @@ def make_plan(store: TrackStore, stages: Sequence[Stage], parameters: Mapping[st
             continue
         action, why = _compare(store, stage, parameters[stage.name], digest)
         memory = BASELINE_BYTES + stage.memory(store, parameters[stage.name])
-        steps.append(Step(stage, action, why, digest, memory))
+        state = store.stage_state(stage.name)
+        steps.append(Step(stage, action, why, digest, memory, state["wall_seconds"] if state else None))
     return steps
 
 
@@ -114,7 +118,7 @@ def _compare(store: TrackStore, stage: Stage, parameters: Parameters, digest: st
     state = store.stage_state(stage.name)
     begun = store.stage_state(f"{stage.name}.begun")
     if state is not None and state["digest"] == digest:
-        return Action.DONE, f"results match (took {state['wall_seconds']:.1f} s)"
+        return Action.DONE, "results match"
     if begun is not None and begun["digest"] == digest:
         return Action.RESUME, "an earlier run was interrupted; committed blocks are kept"
     if state is None:

@@ -1,0 +1,275 @@
+"""The commands. Each parses, opens the project and hands over; heavy libraries load inside the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from subside.errors import ArgumentError, BudgetError, SubsideWarning
+
+if TYPE_CHECKING:
+    from subside.stages.executor import Resources
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Ground subsidence with tested error bars, from coregistered Sentinel-1 stacks.",
+)
+console = Console(stderr=True)
+
+ProjectPath = Annotated[Path, typer.Argument(help="project folder")]
+TrackName = Annotated[str | None, typer.Option("--track", help="track name; needed only if there are several")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="stage.parameter=value, as in subside.toml")]
+AsJson = Annotated[bool, typer.Option("--json", help="print numbers as JSON on standard output")]
+Workers = Annotated[int, typer.Option(help="blocks computed at a time; 0 is one per core")]
+Memory = Annotated[str, typer.Option(help="memory of the whole process tree, such as 4GB (at least 1GB)")]
+Scheduler = Annotated[str | None, typer.Option(help="address of a dask scheduler; default: in this process")]
+
+
+def parse_bytes(text: str) -> int:
+    """Turn ``4GB``, ``800MB`` or a plain number of bytes into an int."""
+    match = re.fullmatch(r"\s*([0-9.]+)\s*(k|M|G|T)?i?B?\s*", text, flags=re.IGNORECASE)
+    if match is None:
+        raise ArgumentError(f"`--memory` must be a size such as 4GB, got {text!r}")
+    factor = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[(match[2] or "").upper()]
+    return int(float(match[1]) * factor)
+
+
+def _resources(workers: int, memory: str, scheduler: str | None) -> Resources:
+    from subside.stages.executor import Resources
+
+    if workers < 0:
+        raise BudgetError(f"`--workers` must be 0 or more, got {workers}")
+    return Resources(workers or os.cpu_count() or 1, parse_bytes(memory), scheduler)
+
+
+def _print_json(content: Any) -> None:
+    sys.stdout.write(json.dumps(content, indent=1, default=str) + "\n")
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    if issubclass(category, SubsideWarning):
+        console.print(f"[yellow]warning:[/] {message}")
+
+
+@app.callback()
+def _setup() -> None:
+    warnings.showwarning = _show_warning
+
+
+@app.command()
+def init(project: ProjectPath) -> None:
+    """Make a project folder with a commented subside.toml."""
+    from subside.io.project import Project
+    from subside.stages.catalogue import STAGES
+    from subside.stages.configuration import default_toml
+
+    created = Project.create(project, default_toml(STAGES, project.name))
+    console.print(f"made {created.path / 'subside.toml'}; next: subside import {project} --track NAME ...")
+
+
+@app.command("import")
+def import_(
+    project: ProjectPath,
+    source: Annotated[list[Path], typer.Argument(help="folders or files of the stack")],
+    track: Annotated[str, typer.Option(help="name to give the track")],
+    format_: Annotated[str, typer.Option("--format", help="snap, isce2, wrapped or unwrapped")],
+    option: Annotated[
+        list[str] | None, typer.Option("--option", help="fact the files do not hold: name=value, see docs")
+    ] = None,
+) -> None:
+    """Read a coregistered (or unwrapped) stack into a track."""
+    from subside.io.project import Project
+    from subside.stages.importing import import_source
+    from subside.stages.logs import start_logging
+
+    opened = Project.open(project)
+    start_logging(console, opened.logs, " ".join(["import", *sys.argv[2:]]))
+    import_source(
+        opened.new_track(track), format_, [p.resolve() for p in source], options=option or [], console=console
+    )
+
+
+@app.command()
+def plan(
+    project: ProjectPath,
+    track: TrackName = None,
+    set_: Overrides = None,
+    memory: Memory = "4GB",
+) -> None:
+    """Say what would run, why, and what it needs."""
+    from subside.stages.session import open_session
+
+    session = open_session(project, track, set_ or [])
+    console.print(plan_table(session.steps(), parse_bytes(memory)))
+
+
+def plan_table(steps: Any, memory: int) -> Table:
+    """Lay a plan out as a table."""
+    table = Table(title="plan", title_justify="left")
+    for heading in ("stage", "action", "why", "needs GB", "last run s"):
+        table.add_column(heading)
+    for step in steps:
+        short = step.memory > memory
+        table.add_row(
+            step.stage.name,
+            str(step.action),
+            step.why,
+            f"[red]{step.memory / 1e9:.2f}[/]" if short else (f"{step.memory / 1e9:.2f}" if step.memory else ""),
+            "" if step.last_seconds is None else f"{step.last_seconds:.1f}",
+        )
+    return table
+
+
+@app.command()
+def run(
+    project: ProjectPath,
+    track: TrackName = None,
+    from_: Annotated[str | None, typer.Option("--from", help="recompute from this stage on")] = None,
+    to: Annotated[str | None, typer.Option(help="stop after this stage")] = None,
+    workers: Workers = 0,
+    memory: Memory = "4GB",
+    scheduler: Scheduler = None,
+    set_: Overrides = None,
+) -> None:
+    """Run every stage whose results are missing or stale; a killed run resumes."""
+    from subside.io.project import Project
+    from subside.stages.logs import start_logging
+    from subside.stages.session import open_session, run_session
+
+    opened = Project.open(project)
+    resources = _resources(workers, memory, scheduler)
+    log_file = start_logging(console, opened.logs, " ".join(sys.argv[1:]))
+    for name in [track] if track or len(opened.track_names()) <= 1 else opened.track_names():
+        session = open_session(project, name, set_ or [])
+        run_session(session, resources, console, first=from_, last=to)
+    console.print(f"log: {log_file}")
+
+
+@app.command()
+def status(project: ProjectPath, track: TrackName = None, json_: AsJson = False) -> None:
+    """Say what is done, with the facts each stage left."""
+    from subside.io.project import Project
+    from subside.stages.session import open_session, status_of
+
+    opened = Project.open(project)
+    names = [track] if track else opened.track_names()
+    content = {name: status_of(open_session(project, name, [])) for name in names}
+    if json_:
+        _print_json(content)
+        return
+    for name, stages in content.items():
+        table = Table(title=f"track {name}", title_justify="left")
+        for heading in ("stage", "state", "wall s", "CPU s", "peak GB", "facts"):
+            table.add_column(heading)
+        for row in stages:
+            table.add_row(
+                row["stage"],
+                row["state"],
+                *(f"{row[k]:.1f}" if k in row else "" for k in ("wall_seconds", "cpu_seconds")),
+                f"{row['peak_bytes'] / 1e9:.2f}" if "peak_bytes" in row else "",
+                ", ".join(f"{k}={v}" for k, v in row.get("facts", {}).items()),
+            )
+        console.print(table)
+
+
+@app.command()
+def estimate(project: ProjectPath, track: TrackName = None, json_: AsJson = False) -> None:
+    """Say how much disk, memory and time a run will need."""
+    from subside.stages.estimate import estimate_track
+    from subside.stages.session import open_session
+
+    content = estimate_track(open_session(project, track, []))
+    if json_:
+        _print_json(content)
+        return
+    table = Table(title="estimate", title_justify="left")
+    for heading in ("stage", "memory floor GB", "disk GB", "CPU hours"):
+        table.add_column(heading)
+    for row in content["stages"]:
+        table.add_row(row["stage"], *(f"{row[k]:.3g}" for k in ("memory_gb", "disk_gb", "cpu_hours")))
+    console.print(table)
+    console.print(content["basis"])
+
+
+@app.command()
+def export(
+    project: ProjectPath,
+    out: Annotated[Path, typer.Argument(help="file to write")],
+    format_: Annotated[str, typer.Option("--format", help="parquet, gpkg, egms, csv or geotiff")],
+    track: TrackName = None,
+) -> None:
+    """Write the points of a track in an exchange format."""
+    from subside.io.export import export as write
+    from subside.io.project import Project
+    from subside.stages.products import point_table
+
+    write(format_, point_table(Project.open(project).track(track)), out)
+    console.print(f"wrote {out}")
+
+
+@app.command()
+def show(
+    project: ProjectPath,
+    key: Annotated[str, typer.Argument(help="figure; `list` names them all")],
+    out: Annotated[Path | None, typer.Argument(help="PNG to write; default results/KEY.png")] = None,
+    track: TrackName = None,
+    json_: AsJson = False,
+) -> None:
+    """Draw a figure of a stage, or print the numbers behind it."""
+    from subside.cli.showing import figure_keys, make_figure
+    from subside.io.project import Project
+
+    if key == "list":
+        for name, title in figure_keys():
+            sys.stdout.write(f"{name:16s} {title}\n")
+        return
+    opened = Project.open(project)
+    store = opened.track(track)
+    result = make_figure(store, key)
+    if json_:
+        _print_json(result.numbers)
+        if out is None:
+            return
+    path = out or opened.results / f"{store.name}-{key}.png"
+    result.save(path)
+    console.print(f"wrote {path}")
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="project or SNAP folder to make")],
+    scene: Annotated[str, typer.Option(help="reference, chain, noise or demo")] = "demo",
+    size: Annotated[str | None, typer.Option(help="LINESxSAMPLES")] = None,
+    dates: Annotated[int | None, typer.Option(help="number of dates")] = None,
+    seed: Annotated[int, typer.Option(help="seed; the same seed gives the same bits")] = 1,
+    layout: Annotated[str, typer.Option(help="project or snap")] = "project",
+) -> None:
+    """Make a stack with known truth; the truth goes to OUT/truth.zarr, which no stage reads."""
+    from subside.stages.simulating import simulate_to
+
+    simulate_to(out, scene, size=size, dates=dates, seed=seed, layout=layout, console=console)
+    console.print(f"wrote {out}")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Argument(help="folder to make")] = Path("demo"),
+    scene: Annotated[str, typer.Option(help="chain: one small simulated track through the whole chain")] = "chain",
+    workers: Workers = 0,
+    memory: Memory = "4GB",
+) -> None:
+    """Simulate a small scene, run the whole chain, and print recovered against true."""
+    from subside.cli.demonstration import run_demo
+
+    run_demo(out, scene, _resources(workers, memory, None), console)

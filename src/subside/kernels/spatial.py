@@ -1,0 +1,157 @@
+"""Phase on a grid of cells: accumulation, and the transfer function of the adaptive low-pass filter.
+
+Arrays are float32 or complex64; no argument may hold NaN.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from subside.kernels._jit import kernel
+
+
+@kernel(fastmath=True)
+def accumulate_cells(
+    phase: npt.NDArray[np.float32],
+    weight: npt.NDArray[np.float32],
+    look_angle_error: npt.NDArray[np.float32],
+    bperp: npt.NDArray[np.float32],
+    cell: npt.NDArray[np.int64],
+    n_cells: int,
+) -> npt.NDArray[np.complex64]:
+    """Sum ``weight exp(j (phase - K bperp))`` of the pixels of each cell.
+
+    Parameters
+    ----------
+    phase : ndarray of float32, (pixel, pair)
+        Wrapped pair phase, rad.
+    weight, look_angle_error : ndarray of float32, (pixel,)
+        Weight, and ``K`` in rad/m.
+    bperp : ndarray of float32, (1 or pixel, pair)
+        Perpendicular baseline of the pairs, m.
+    cell : ndarray of int64, (pixel,)
+        Cell of each pixel, 0 to ``n_cells - 1``.
+    n_cells : int
+        Number of cells.
+
+    Returns
+    -------
+    ndarray of complex64, (cell, pair)
+        Sums, in the order of the pixels.
+    """
+    n, n_pairs = phase.shape
+    total = np.zeros((n_cells, n_pairs), np.complex64)
+    one_baseline = bperp.shape[0] == 1
+    for i in range(n):
+        w = weight[i]
+        if w == np.float32(0):
+            continue
+        at = 0 if one_baseline else i
+        c = cell[i]
+        for k in range(n_pairs):
+            angle = phase[i, k] - look_angle_error[i] * bperp[at, k]
+            total[c, k] += np.complex64(complex(w * math.cos(angle), w * math.sin(angle)))
+    return total
+
+
+@kernel
+def _median(values: npt.NDArray[np.float32]) -> float:
+    """Median of an even number of values, reordering them (quickselect, then the largest below)."""
+    n = len(values)
+    target = n // 2
+    low = 0
+    high = n - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i = low
+        j = high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                held = values[i]
+                values[i] = values[j]
+                values[j] = held
+                i += 1
+                j -= 1
+        if target <= j:
+            high = j
+        elif target >= i:
+            low = i
+        else:
+            break
+    below = values[0]
+    for i in range(1, target):
+        if values[i] > below:
+            below = values[i]
+    return 0.5 * (values[target] + below)
+
+
+@kernel
+def apply_clap_transfer(
+    spectrum: npt.NDArray[np.complex64],
+    low_pass: npt.NDArray[np.float32],
+    smoother: npt.NDArray[np.float32],
+    alpha: float,
+    beta: float,
+) -> None:
+    """Multiply spectra in place by ``beta max((A / median A)^alpha - 1, 0) + low_pass``.
+
+    ``A`` is the modulus of the spectrum, smoothed by ``smoother`` along both axes with the zero frequency
+    in the middle and zero outside (combined low-pass and adaptive phase filter, Hooper 2006, thesis
+    ch. 2.3). A spectrum that is zero throughout stays zero.
+
+    Parameters
+    ----------
+    spectrum : ndarray of complex64, (batch, size, size)
+        Two-dimensional transforms in the order of the discrete Fourier transform; ``size`` even.
+    low_pass : ndarray of float32, (size, size)
+        Fixed part of the transfer function, same order.
+    smoother : ndarray of float32, (tap,)
+        Symmetric, odd length; its scale does not matter.
+    alpha, beta : float
+        Exponent and weight of the adaptive part.
+    """
+    n_batch, size, _ = spectrum.shape
+    half = size // 2
+    reach = len(smoother) // 2
+    padded = np.zeros((size + 2 * reach, size), np.float32)
+    columns = np.zeros((size, size + 2 * reach), np.float32)
+    smooth = np.empty((size, size), np.float32)
+    ranked = np.empty(size * size, np.float32)
+    for n in range(n_batch):
+        for a in range(size):
+            for b in range(size):
+                value = spectrum[n, a, b]
+                row = (a + half) % size
+                padded[row + reach, (b + half) % size] = math.sqrt(value.real * value.real + value.imag * value.imag)
+        for a in range(size):
+            for b in range(size):
+                columns[a, b + reach] = np.float32(0)
+            for t in range(2 * reach + 1):
+                w = smoother[t]
+                for b in range(size):
+                    columns[a, b + reach] += w * padded[a + t, b]
+            for b in range(size):
+                smooth[a, b] = np.float32(0)
+            for t in range(2 * reach + 1):
+                w = smoother[t]
+                for b in range(size):
+                    smooth[a, b] += w * columns[a, b + t]
+        ranked[:] = smooth.reshape(-1)
+        middle = _median(ranked)
+        if middle <= 0:
+            continue
+        for a in range(size):
+            row = (a + half) % size
+            for b in range(size):
+                h = smooth[row, (b + half) % size] / middle
+                if alpha != 1.0:
+                    h = h**alpha
+                gain = low_pass[a, b] + np.float32(beta * max(h - 1.0, 0.0))
+                spectrum[n, a, b] *= gain

@@ -1,0 +1,529 @@
+"""Selection of coherent targets: temporal coherence, look-angle error and calibrated thresholds.
+
+Steps 2 to 4 of StaMPS in small-baseline mode (Hooper et al. 2004; Hooper 2008) with these differences:
+cells lie in the radar frame and grids of any size work; the patch phase of the re-estimation leaves out,
+for a filtered pixel, every cell whose pixels share filter windows with it; all candidates are re-estimated,
+so that the noise among them calibrates the threshold; filtered pixels must also meet a quality demand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from subside import _check
+from subside.conventions import PointFlag
+from subside.errors import ArgumentError
+from subside.kernels.gamma import fit_look_angle
+from subside.kernels.spatial import accumulate_cells
+from subside.ops.patch_phase import CellGrid, ClapOptions, cell_grid, filter_grid, predict_without
+from subside.ops.random_phase import (
+    RandomCoherence,
+    TrialSlopes,
+    noise_probability,
+    noise_threshold,
+    random_coherence,
+    trial_slopes,
+)
+from subside.ops.weed import adjacent_duplicates, duplicate_coordinates
+
+Float = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SelectOptions:
+    """How coherent targets are selected.
+
+    Attributes
+    ----------
+    cell_size : float
+        Side of a grid cell, m.
+    clap : ClapOptions
+        Filter of the cells.
+    max_dem_error : float
+        Largest height error searched, m.
+    max_iterations : int
+        Of coherence and weights.
+    convergence : float
+        Change of the rms change of coherence that ends the iteration.
+    n_random : int
+        Draws of the distribution of pure noise.
+    random_density : float
+        Noise points let through per square kilometre of occupied cells.
+    max_false_rate : float
+        Largest share of pure-noise candidates let through.
+    min_filtered_coherence : float
+        Temporal coherence demanded of adaptively filtered pixels.
+    dispersion_bin : int
+        Unfiltered pixels per bin of amplitude-difference dispersion.
+    weed_adjacent : bool
+        Flag all but the best of each cluster of adjacent unfiltered points.
+    core_cells, halo_cells : int
+        Tile of :func:`tile_plan`, cells.
+    """
+
+    cell_size: float = 50.0
+    clap: ClapOptions = field(default_factory=ClapOptions)
+    max_dem_error: float = 20.0
+    max_iterations: int = 3
+    convergence: float = 0.005
+    n_random: int = 100_000
+    random_density: float = 2.0
+    max_false_rate: float = 0.01
+    min_filtered_coherence: float = 0.5
+    dispersion_bin: int = 2000
+    weed_adjacent: bool = False
+    core_cells: int = 64
+    halo_cells: int = 16
+
+    def __post_init__(self) -> None:
+        """Validate."""
+        _check.in_range(1.0, 10_000.0, cell_size=self.cell_size)
+        _check.in_range(0.0, 1000.0, max_dem_error=self.max_dem_error)
+        _check.in_range(1, 100, max_iterations=self.max_iterations)
+        _check.in_range(0.0, 1.0, convergence=self.convergence)
+        _check.in_range(1000, 10_000_000, n_random=self.n_random)
+        _check.in_range(0.0, 1e6, random_density=self.random_density)
+        _check.in_range(1e-6, 0.5, max_false_rate=self.max_false_rate)
+        _check.in_range(0.0, 1.0, min_filtered_coherence=self.min_filtered_coherence)
+        _check.in_range(100, 10**9, dispersion_bin=self.dispersion_bin)
+        _check.in_range(2, 10_000, core_cells=self.core_cells)
+        _check.in_range(0, 10_000, halo_cells=self.halo_cells)
+
+
+@dataclass(frozen=True)
+class SelectInput:
+    """Candidates of one tile, in the order of (azimuth, range).
+
+    Attributes
+    ----------
+    easting, northing : ndarray of float64, (candidate,)
+        m, local metric frame; used to find repeated coordinates. NaN is unknown.
+    azimuth, range : ndarray of int32, (candidate,)
+        Pixel of the stack.
+    phase : ndarray of float32, (candidate, pair)
+        Wrapped pair phase, rad. A row with a NaN, or with exact zeros in all pairs of a date, is left out.
+    bperp : ndarray of float32, (pair,) or (candidate, pair), or None
+        Perpendicular baseline of the pairs, m. None is unknown: no look-angle error is fitted.
+    dispersion : ndarray of float32, (candidate,)
+        Amplitude-difference dispersion; NaN is unknown.
+    is_filtered : ndarray of bool, (candidate,)
+        Whether the phase is an average over homogeneous neighbours.
+    shp_coherence : ndarray of float32, (candidate,)
+        Mean coherence over the homogeneous neighbours, 0 to 1; NaN is unknown.
+    n_shp : ndarray of int, (candidate,)
+        Homogeneous neighbours averaged.
+    pairs : ndarray of int, (pair, 2)
+        Date indices, earlier and later.
+    n_dates : int
+        Number of dates.
+    window : tuple of int
+        Lines and samples of the filter window, odd.
+    azimuth_spacing, range_spacing : float
+        Pixel spacing on the ground, m.
+    height_per_look_angle : float or None
+        ``wavelength R sin(incidence) / (4 pi)``: height error per look-angle error, m per (rad/m).
+        Needed with ``bperp``.
+    """
+
+    easting: npt.NDArray[np.float64]
+    northing: npt.NDArray[np.float64]
+    azimuth: npt.NDArray[np.int32]
+    range: npt.NDArray[np.int32]
+    phase: Float
+    bperp: Float | None
+    dispersion: Float
+    is_filtered: npt.NDArray[np.bool_]
+    shp_coherence: Float
+    n_shp: npt.NDArray[np.integer]
+    pairs: npt.NDArray[np.integer]
+    n_dates: int
+    window: tuple[int, int]
+    azimuth_spacing: float
+    range_spacing: float
+    height_per_look_angle: float | None = None
+
+    def __post_init__(self) -> None:
+        """Validate shapes, dtypes and what depends on each other."""
+        _check.shape((None, None), phase=self.phase)
+        _check.dtype(np.float32, phase=self.phase)
+        n, n_pairs = self.phase.shape
+        for name in ("easting", "northing", "azimuth", "range", "dispersion", "is_filtered", "shp_coherence", "n_shp"):
+            _check.shape((n,), **{name: getattr(self, name)})
+        _check.shape((n_pairs, 2), pairs=self.pairs)
+        _check.odd_window(window=self.window)
+        if n_pairs < 3:
+            raise ArgumentError(f"`pairs` must be at least 3, got {n_pairs}: widen the network's limits")
+        if self.pairs.min() < 0 or self.pairs.max() >= self.n_dates:
+            raise ArgumentError(f"`pairs` must be date indices below {self.n_dates}, got {self.pairs.max()}")
+        for name in ("azimuth_spacing", "range_spacing"):
+            _check.in_range(1e-3, 1e5, **{name: getattr(self, name)})
+        if self.bperp is not None:
+            _check.shape((n_pairs,) if self.bperp.ndim == 1 else (n, n_pairs), bperp=self.bperp)
+            _check.finite(bperp=self.bperp)
+            if self.height_per_look_angle is None or not self.height_per_look_angle > 0:
+                raise ArgumentError(
+                    "`height_per_look_angle` must be positive when `bperp` is given, got "
+                    f"{self.height_per_look_angle}: pass wavelength R sin(incidence) / (4 pi), or bperp=None"
+                )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Outcome of the selection, per candidate.
+
+    Attributes
+    ----------
+    gamma : ndarray of float32, (candidate,)
+        Temporal coherence (eq. 4), the candidate's own neighbourhood left out of its patch phase, 0 to 1;
+        NaN for candidates left out.
+    look_angle_error : ndarray of float32, (candidate,)
+        ``K``, rad of pair phase per metre of perpendicular baseline; NaN where left out or baselines are
+        unknown.
+    threshold : ndarray of float32, (candidate,)
+        Coherence demanded.
+    is_selected : ndarray of bool, (candidate,)
+        Coherent and not a duplicate by coordinates.
+    flags : ndarray of uint16, (candidate,)
+        :class:`~subside.conventions.PointFlag` bits.
+    iterations : int
+        Done.
+    converged : bool
+        Whether the change fell below the limit before the iterations were spent.
+    false_rate_unfiltered, false_rate_filtered : float
+        Share of pure-noise candidates expected above the threshold, 0 to 1; NaN without candidates.
+    n_expected_false : float
+        Noise candidates expected among the selected.
+    """
+
+    gamma: Float
+    look_angle_error: Float
+    threshold: Float
+    is_selected: npt.NDArray[np.bool_]
+    flags: npt.NDArray[np.uint16]
+    iterations: int
+    converged: bool
+    false_rate_unfiltered: float
+    false_rate_filtered: float
+    n_expected_false: float
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile of the scene, as half-open pixel intervals.
+
+    Attributes
+    ----------
+    core : tuple of tuple of int
+        ``((first line, past last line), (first sample, past last sample))`` whose points are kept.
+    halo : tuple of tuple of int
+        The same with the surroundings whose candidates go into :func:`select`.
+    """
+
+    core: tuple[tuple[int, int], tuple[int, int]]
+    halo: tuple[tuple[int, int], tuple[int, int]]
+
+
+def tile_plan(
+    shape: tuple[int, int], spacing: tuple[float, float], *, options: SelectOptions | None = None
+) -> list[Tile]:
+    """Cut a scene into tiles for :func:`select`.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Lines and samples of the stack.
+    spacing : tuple of float
+        Ground spacing of lines and samples, m.
+    options : SelectOptions
+        Cell size, core and halo.
+
+    Returns
+    -------
+    list of Tile
+        In (azimuth, range) order; cores are disjoint and cover the scene.
+    """
+    options = options or SelectOptions()
+    axes: list[list[tuple[tuple[int, int], tuple[int, int]]]] = []
+    for length, step in zip(shape, spacing, strict=True):
+        core = max(1, round(options.core_cells * options.cell_size / step))
+        halo = int(np.ceil(options.halo_cells * options.cell_size / step))
+        starts = range(0, length, core)
+        axes.append([((s, min(s + core, length)), (max(0, s - halo), min(s + core + halo, length))) for s in starts])
+    return [Tile((a[0], r[0]), (a[1], r[1])) for a in axes[0] for r in axes[1]]
+
+
+@dataclass(frozen=True)
+class _Usable:
+    """Candidates that take part, with what the fits need."""
+
+    index: npt.NDArray[np.int64]
+    phase: Float
+    bperp: Float
+    dispersion: Float
+    is_filtered: npt.NDArray[np.bool_]
+    grid: CellGrid
+    slopes: TrialSlopes
+
+
+def _is_complete(c: SelectInput) -> npt.NDArray[np.bool_]:
+    complete: npt.NDArray[np.bool_] = np.isfinite(c.phase).all(axis=1)
+    zero = np.flatnonzero((c.phase == 0).any(axis=1))
+    if len(zero):
+        joins = np.zeros((len(c.pairs), c.n_dates), np.float32)
+        joins[np.arange(len(c.pairs)), c.pairs[:, 0]] = 1
+        joins[np.arange(len(c.pairs)), c.pairs[:, 1]] = 1
+        degree = joins.sum(axis=0)
+        lost = (c.phase[zero] == 0).astype(np.float32) @ joins
+        complete[zero[((lost == degree) & (degree > 0)).any(axis=1)]] = False
+    return complete
+
+
+def _slopes(c: SelectInput, options: SelectOptions) -> TrialSlopes:
+    mean = None if c.bperp is None else np.atleast_2d(c.bperp).mean(axis=0, dtype=np.float64)
+    reach = 0.0 if c.height_per_look_angle is None else options.max_dem_error / c.height_per_look_angle
+    return trial_slopes(mean, c.phase.shape[1], reach)
+
+
+def _usable(c: SelectInput, options: SelectOptions) -> _Usable | None:
+    index = np.flatnonzero(_is_complete(c))
+    if not len(index):
+        return None
+    slopes = _slopes(c, options)
+    if c.bperp is None or c.bperp.ndim == 1:
+        bperp = slopes.bperp[None]
+    else:
+        bperp = np.ascontiguousarray(c.bperp[index], np.float32)
+    spread = c.dispersion[index]
+    spread = np.where(np.isfinite(spread) & (spread > 0), spread, np.float32(1)).astype(np.float32)
+    grid = cell_grid(c.azimuth[index], c.range[index], (c.azimuth_spacing, c.range_spacing), options.cell_size)
+    phase = c.phase if len(index) == len(c.phase) else c.phase[index]
+    return _Usable(
+        index, np.ascontiguousarray(phase), bperp, spread, np.asarray(c.is_filtered, bool)[index], grid, slopes
+    )
+
+
+def _gridded(u: _Usable, weight: Float, slope: Float) -> npt.NDArray[np.complex64]:
+    rows, columns = u.grid.shape
+    total = accumulate_cells(u.phase, weight, slope, u.bperp, u.grid.cell, rows * columns)
+    return np.ascontiguousarray(total.T).reshape(-1, rows, columns)
+
+
+def _classes(u: _Usable, noise: RandomCoherence) -> Iterator[tuple[bool, npt.NDArray[np.int64], Float]]:
+    for filtered, reference in ((False, noise.closing), (True, noise.independent)):
+        members = np.flatnonzero(u.is_filtered == filtered)
+        if len(members):
+            yield filtered, members, reference
+
+
+def _iterate(
+    u: _Usable, noise: RandomCoherence, options: SelectOptions
+) -> tuple[npt.NDArray[np.complex64], Float, int, bool]:
+    """Weighted grid of the last iteration, its look-angle errors, iterations done, whether converged."""
+    n = len(u.index)
+    slope, gamma = np.zeros(n, np.float32), np.zeros(n, np.float32)
+    weight = (1 / u.dispersion).astype(np.float32)
+    before = 0.0
+    converged = False
+    done = 0
+    while done < options.max_iterations and not converged:
+        grid = _gridded(u, weight, slope)
+        smooth = filter_grid(grid, options.clap, cell_size=options.cell_size)
+        patch = np.ascontiguousarray(smooth.reshape(len(smooth), -1).T)
+        slope, found = fit_look_angle(u.phase, patch, u.grid.cell, u.bperp, u.slopes.trial, u.slopes.carrier)
+        change = float(np.sqrt(np.mean((found - gamma).astype(np.float64) ** 2)))
+        converged = abs(change - before) < options.convergence
+        before, gamma, done = change, found, done + 1
+        for _, members, reference in _classes(u, noise):
+            weight[members] = (1 - noise_probability(gamma[members], reference)) ** 2
+    return _gridded(u, weight, slope), slope, done, converged
+
+
+def _margin(filtered: bool, c: SelectInput, options: SelectOptions) -> tuple[int, int]:
+    """Cells beyond the block whose pixels share filter windows with its pixels."""
+    if not filtered:
+        return 0, 0
+    reach = ((c.window[0] - 1) * c.azimuth_spacing, (c.window[1] - 1) * c.range_spacing)
+    limit = options.clap.size // 2 - 4
+    return tuple(min(int(np.ceil(r / options.cell_size)), limit) for r in reach)  # type: ignore[return-value]
+
+
+def _reestimate(
+    u: _Usable, grid: npt.NDArray[np.complex64], c: SelectInput, options: SelectOptions
+) -> tuple[Float, Float]:
+    slope, gamma = np.zeros(len(u.index), np.float32), np.zeros(len(u.index), np.float32)
+    corner = 2 * (u.grid.row % 2) + u.grid.column % 2
+    for filtered in (False, True):
+        members = np.flatnonzero(u.is_filtered == filtered)
+        if not len(members):
+            continue
+        blocks, at = np.unique(u.grid.block[members], return_inverse=True)
+        patch = predict_without(grid, blocks, _margin(filtered, c, options), options.clap, cell_size=options.cell_size)
+        row = 4 * at.reshape(-1).astype(np.int64) + corner[members]
+        bperp = u.bperp if len(u.bperp) == 1 else u.bperp[members]
+        slope[members], gamma[members] = fit_look_angle(
+            u.phase[members], patch.reshape(-1, patch.shape[2]), row, bperp, u.slopes.trial, u.slopes.carrier
+        )
+    return slope, gamma
+
+
+def _dispersion_line(gamma: Float, dispersion: Float, noise: Float, allowed: float, options: SelectOptions) -> Float:
+    """Threshold of unfiltered pixels: a line over dispersion through the thresholds of its bins."""
+    n_bins = max(1, len(gamma) // options.dispersion_bin)
+    order = np.argsort(dispersion, kind="stable")
+    bins = np.array_split(order, n_bins)
+    value = np.array(
+        [
+            noise_threshold(gamma[b], noise, allowed=allowed / n_bins, max_false_rate=options.max_false_rate)
+            for b in bins
+        ]
+    )
+    middle = np.array([dispersion[b].mean(dtype=np.float64) for b in bins])
+    if n_bins > 1 and np.ptp(middle) > 0:
+        slope, intercept = np.polyfit(middle, value, 1)
+        if slope > 0:
+            line: Float = np.maximum(slope * dispersion + intercept, value.min()).astype(np.float32)
+            return line
+    single = noise_threshold(gamma, noise, allowed=allowed, max_false_rate=options.max_false_rate)
+    return np.full(len(gamma), single, np.float32)
+
+
+def _threshold(
+    u: _Usable, gamma: Float, noise: RandomCoherence, options: SelectOptions
+) -> tuple[Float, dict[bool, float], float]:
+    """Threshold per usable candidate, false rate per class, expected number of noise candidates let through."""
+    area = len(np.unique(u.grid.cell)) * (options.cell_size / 1000) ** 2
+    threshold = np.ones(len(gamma), np.float32)
+    rate = {False: float("nan"), True: float("nan")}
+    expected = 0.0
+    for filtered, members, reference in _classes(u, noise):
+        g = gamma[members]
+        allowed = options.random_density * area * len(members) / len(gamma)
+        if filtered:
+            lowest = noise_threshold(g, reference, allowed=allowed, max_false_rate=options.max_false_rate)
+            line = np.full(len(g), max(lowest, options.min_filtered_coherence), np.float32)
+        else:
+            line = _dispersion_line(g, u.dispersion[members], reference, allowed, options)
+        threshold[members] = line
+        above = 1 - np.searchsorted(reference, line, side="right") / len(reference)
+        rate[filtered] = float(above.mean())
+        expected += rate[filtered] * min(2 * np.count_nonzero(g < reference[len(reference) // 2]), len(g))
+    return threshold, rate, expected
+
+
+def network_noise(candidates: SelectInput, *, options: SelectOptions | None = None) -> RandomCoherence:
+    """Coherence of pure noise on the network of these candidates, to share between tiles.
+
+    Parameters
+    ----------
+    candidates : SelectInput
+        Any tile of the track.
+    options : SelectOptions
+        Height error searched and number of draws.
+
+    Returns
+    -------
+    RandomCoherence
+        Argument ``noise`` of :func:`select`.
+    """
+    options = options or SelectOptions()
+    return random_coherence(
+        candidates.pairs,
+        candidates.n_dates,
+        slopes=_slopes(candidates, options),
+        n_random=options.n_random,
+    )
+
+
+def _empty(n: int) -> Selection:
+    return Selection(
+        gamma=np.full(n, np.nan, np.float32),
+        look_angle_error=np.full(n, np.nan, np.float32),
+        threshold=np.full(n, np.nan, np.float32),
+        is_selected=np.zeros(n, bool),
+        flags=np.full(n, int(PointFlag.LOW_COHERENCE), np.uint16),
+        iterations=0,
+        converged=False,
+        false_rate_unfiltered=float("nan"),
+        false_rate_filtered=float("nan"),
+        n_expected_false=0.0,
+    )
+
+
+def select(
+    candidates: SelectInput, *, options: SelectOptions | None = None, noise: RandomCoherence | None = None
+) -> Selection:
+    """Select coherent targets among candidates.
+
+    Parameters
+    ----------
+    candidates : SelectInput
+        Candidates of a tile with its halo, or of a whole small scene.
+    options : SelectOptions
+        Parameters; the defaults are those of StaMPS in small-baseline mode where it has them.
+    noise : RandomCoherence
+        From :func:`network_noise`, so that tiles share it; computed if absent.
+
+    Returns
+    -------
+    Selection
+        Per candidate. The temporal coherence is
+        ``gamma = |sum_k exp(j (phi_k - patch_k - K B_k))| / n_pairs`` (Hooper et al. 2004, eq. 4), the patch
+        phase being estimated without the candidate's own 2 x 2 cells and, for filtered candidates, without
+        the cells that share filter windows with them.
+
+    Raises
+    ------
+    ArgumentError
+        For shapes, dtypes or values that break the rules of :class:`SelectInput`.
+
+    Notes
+    -----
+    Deterministic: the noise draws are seeded and sums run in the order of the candidates.
+    Hooper, A., Zebker, H., Segall, P., Kampes, B. (2004), *Geophys. Res. Lett.* 31, L23611.
+    Hooper, A. (2008), *Geophys. Res. Lett.* 35, L16302.
+    """
+    options = options or SelectOptions()
+    result = _empty(len(candidates.phase))
+    u = _usable(candidates, options)
+    if u is None:
+        return result
+    noise = noise or network_noise(candidates, options=options)
+    grid, slope, iterations, converged = _iterate(u, noise, options)
+    final_slope, gamma = _reestimate(u, grid, candidates, options)
+    threshold, rate, expected = _threshold(u, gamma, noise, options)
+    coherent = (gamma > threshold) & (np.abs(final_slope - slope) < u.slopes.resolution)
+    repeated = np.zeros(len(gamma), bool)
+    at = np.flatnonzero(coherent)
+    place = u.index[at]
+    repeated[at] = duplicate_coordinates(candidates.easting[place], candidates.northing[place], gamma[at])
+    flags = np.where(coherent, 0, int(PointFlag.LOW_COHERENCE)).astype(np.uint16)
+    flags[repeated] |= np.uint16(PointFlag.ADJACENT_DUPLICATE)
+    if options.weed_adjacent:
+        lone = np.flatnonzero(coherent & ~u.is_filtered)
+        place = u.index[lone]
+        near = adjacent_duplicates(candidates.azimuth[place], candidates.range[place], gamma[lone])
+        flags[lone[near]] |= np.uint16(PointFlag.ADJACENT_DUPLICATE)
+    if candidates.bperp is None:
+        flags |= np.uint16(PointFlag.NO_DEM_ERROR)
+    else:
+        result.look_angle_error[u.index] = final_slope
+    result.gamma[u.index] = gamma
+    result.threshold[u.index] = threshold
+    result.is_selected[u.index] = coherent & ~repeated
+    result.flags[u.index] = flags
+    return Selection(
+        gamma=result.gamma,
+        look_angle_error=result.look_angle_error,
+        threshold=result.threshold,
+        is_selected=result.is_selected,
+        flags=result.flags,
+        iterations=iterations,
+        converged=converged,
+        false_rate_unfiltered=rate[False],
+        false_rate_filtered=rate[True],
+        n_expected_false=expected,
+    )

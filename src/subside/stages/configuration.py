@@ -1,0 +1,135 @@
+"""Parameters: TOML in, fully commented TOML out, ``--set`` on top. Nowhere else."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tomlkit
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from subside.errors import ProjectError
+from subside.stages.stage import Parameters, Stage
+
+
+def load_parameters(
+    stages: Sequence[Stage], configuration: Mapping[str, Any], overrides: Sequence[str] = (), *, file: object = ""
+) -> dict[str, Parameters]:
+    """Validate the configuration of every stage.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+        The catalogue.
+    configuration : mapping
+        Parsed ``subside.toml``: one table per stage, defaults for what is absent.
+    overrides : sequence of str
+        ``stage.parameter=value`` of ``--set``.
+    file : object
+        Name of the configuration file, for messages.
+
+    Returns
+    -------
+    dict
+        Parameter model by stage name.
+
+    Raises
+    ------
+    ProjectError
+        For an unknown stage or parameter, or a value that breaks its rule; every fault is listed.
+    """
+    names = {s.name for s in stages}
+    unknown = sorted(set(configuration) - names - {"project"})
+    if unknown:
+        raise ProjectError(f"{file}: no stage is called {', '.join(unknown)}; the stages are {', '.join(sorted(names))}")
+    tables: dict[str, dict[str, Any]] = {s.name: dict(configuration.get(s.name, {})) for s in stages}
+    for text in overrides:
+        stage, parameter, value = _parse_override(text, names)
+        tables[stage][parameter] = value
+    result: dict[str, Parameters] = {}
+    faults: list[str] = []
+    for stage in stages:
+        try:
+            result[stage.name] = stage.parameters.model_validate(tables[stage.name])
+        except ValidationError as error:
+            faults += [_fault(stage, e) for e in error.errors()]
+    if faults:
+        raise ProjectError(f"{file or 'parameters'}: " + "; ".join(faults))
+    return result
+
+
+def _fault(stage: Stage, error: Any) -> str:
+    name = ".".join([stage.name, *(str(part) for part in error["loc"])])
+    if error["type"] == "extra_forbidden":
+        known = ", ".join(sorted(stage.parameters.model_fields))
+        return f"`{name}` is not a parameter of `{stage.name}` (it has {known})"
+    return f"`{name}`: {error['msg']}, got {error['input']!r}"
+
+
+def _parse_override(text: str, stages: set[str]) -> tuple[str, str, Any]:
+    key, separator, value = text.partition("=")
+    stage, dot, parameter = key.strip().partition(".")
+    if not separator or not dot or stage not in stages:
+        raise ProjectError(
+            f"--set takes stage.parameter=value with a stage of {', '.join(sorted(stages))}, got {text!r}"
+        )
+    try:
+        parsed: Any = tomlkit.parse(f"v = {value}").unwrap()["v"]
+    except tomlkit.exceptions.TOMLKitError:
+        try:
+            parsed = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parsed = value.strip()
+    return stage, parameter, parsed
+
+
+def default_toml(stages: Sequence[Stage], project: str) -> str:
+    """Write the whole configuration with every default, unit, bound and source as comments."""
+    document = tomlkit.document()
+    document.add(tomlkit.comment(f"subside project {project}. Every line is a default: edit what you know better."))
+    document.add(tomlkit.comment("Memory, workers and the cluster are given on the command line: they change no result."))
+    for stage in stages:
+        table = tomlkit.table()
+        for name, field in stage.parameters.model_fields.items():
+            table.add(tomlkit.comment(_describe(field)))
+            value = field.get_default(call_default_factory=True)
+            if value is None:
+                table.add(tomlkit.comment(f"{name} ="))
+            else:
+                table.add(name, _plain(value))
+        document.add(tomlkit.nl())
+        document.add(tomlkit.comment(stage.title))
+        document.add(stage.name, table)
+    return tomlkit.dumps(document)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else getattr(value, "value", value)
+
+
+def _describe(field: FieldInfo) -> str:
+    bounds = [f"{_SIGN[type(m).__name__]} {getattr(m, type(m).__name__.lower())}" for m in field.metadata if type(m).__name__ in _SIGN]
+    choices = getattr(field.annotation, "__members__", None)
+    text = field.description or ""
+    if choices:
+        bounds.append("one of " + ", ".join(str(c.value) for c in choices.values()))
+    return f"{text} [{', '.join(bounds)}]" if bounds else text
+
+
+_SIGN = {"Gt": ">", "Ge": ">=", "Lt": "<", "Le": "<="}
+
+
+def parameter_reference(stages: Sequence[Stage]) -> str:
+    """Write the reference page of all parameters in Markdown."""
+    lines = ["# Parameters", "", "Generated from the parameter models; set in `subside.toml` or with `--set stage.parameter=value`.", ""]
+    for stage in stages:
+        lines += [f"## {stage.name}", "", f"{stage.title[0].upper()}{stage.title[1:]}.", "", "| parameter | default | meaning |", "|---|---|---|"]
+        for name, field in stage.parameters.model_fields.items():
+            default = _plain(field.get_default(call_default_factory=True))
+            lines.append(f"| `{name}` | `{default}` | {_describe(field)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+

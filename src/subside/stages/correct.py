@@ -1,0 +1,162 @@
+"""Corrections as named additive terms: ramps, DEM error, and on request the atmosphere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from subside.io.store import POINT_ROWS, TrackStore
+from subside.model.stack import bperp_at
+from subside.ops import corrections
+from subside.ops.uncertainty import noise_classes
+from subside.stages.network import date_days
+from subside.stages.stage import Parameters, Stage, StageContext
+from subside.stages.tables import date_bperp, n_points_of, point_geometry
+
+
+class CorrectParameters(Parameters):
+    """Which terms are fitted."""
+
+    fit_ramps: bool = Field(True, description="fit a plane to every date, with weights that leave moving areas out")
+    ramp_cell: float = Field(300.0, gt=0, description="side of the cells of equal weight in the ramps, m")
+    fit_dem_error: bool = Field(True, description="fit the height error jointly with the motion, with a prior")
+    dem_prior_std: float | None = Field(
+        None, gt=0, description="standard deviation of the DEM error before the data, m; not set: from the data"
+    )
+    remove_atmosphere: bool = Field(
+        False, description="take the smooth atmosphere off the series (rates and their errors do not use it)"
+    )
+    atmosphere_wavelength: float = Field(1000.0, gt=0, description="smoothness of the atmosphere in space, m")
+    atmosphere_window_days: float = Field(90.0, gt=0, description="roughness of the atmosphere in time, days")
+
+
+def _dem_blocker(store: TrackStore) -> str:
+    missing = [
+        name
+        for name, known in (
+            ("perpendicular baselines", date_bperp(store) is not None),
+            ("slant range", store.has("stack/slant_range")),
+            ("incidence angle", store.has("stack/incidence_angle")),
+        )
+        if not known
+    ]
+    return f"unknown: {', '.join(missing)}" if missing else ""
+
+
+def ramp_phase(store: TrackStore, rows: slice) -> npt.NDArray[np.float32]:
+    """Phase of the ramps at a block of points, rad, (point, date)."""
+    slopes = store.read("correct/ramp_slopes")
+    centre = store.read_attributes("correct")["ramp_centre"]
+    position = np.column_stack(
+        [store.array("select/easting")[rows] - centre[0], store.array("select/northing")[rows] - centre[1]]
+    )
+    return np.asarray(position @ slopes.T, dtype=np.float32)
+
+
+def dem_geometry(store: TrackStore) -> corrections.DemGeometry | None:
+    """What turns heights into phase at the points; None when baselines or geometry are unknown."""
+    if _dem_blocker(store):
+        return None
+    corners, shape = date_bperp(store), tuple(store.stack_attributes()["shape"])
+    azimuth, range_ = store.read("select/azimuth"), store.read("select/range")
+    slant_range, incidence = point_geometry(store, "slant_range"), point_geometry(store, "incidence_angle")
+    assert corners is not None and slant_range is not None and incidence is not None
+    bperp = np.empty((len(azimuth), len(corners)), dtype=np.float32)
+    for start in range(0, len(azimuth), POINT_ROWS):
+        rows = slice(start, start + POINT_ROWS)
+        bperp[rows] = bperp_at(corners, azimuth[rows], range_[rows], (shape[0], shape[1]))
+    return corrections.DemGeometry(bperp, slant_range, incidence, store.stack_attributes()["wavelength"])
+
+
+def load_dem_term(store: TrackStore) -> corrections.DemErrorTerm | None:
+    """Read the DEM-error term; None when it was not fitted."""
+    geometry = dem_geometry(store) if store.has("correct/dem_error") else None
+    if geometry is None:
+        return None
+    return corrections.DemErrorTerm(
+        store.read("correct/dem_error"),
+        store.read("correct/dem_error_std"),
+        store.read_attributes("correct")["dem_prior_std"],
+        geometry,
+    )
+
+
+def _run(context: StageContext) -> dict[str, Any]:
+    store, parameters = context.store, context.parameters
+    phase = store.read("invert/phase")
+    days = date_days(store)
+    facts: dict[str, Any] = {}
+    attributes: dict[str, Any] = {"ramp_centre": [0.0, 0.0]}
+    slopes = np.zeros((len(days), 2))
+    weights = np.zeros(len(phase))
+    if parameters.fit_ramps:
+        ramp = corrections.fit_ramps(
+            phase,
+            days,
+            easting=store.read("select/easting"),
+            northing=store.read("select/northing"),
+            cell=parameters.ramp_cell,
+        )
+        slopes, weights = ramp.slopes, ramp.weights
+        attributes["ramp_centre"] = list(ramp.centre)
+        for start in range(0, len(phase), POINT_ROWS):
+            rows = slice(start, start + POINT_ROWS)
+            phase[rows] -= ramp.phase(rows)
+        facts["ramp_rad_per_km"] = float(np.sqrt(np.mean(slopes**2)) * 1000)
+    store.write_attributes("correct", attributes)
+    store.write("correct/ramp_slopes", slopes, dims=("date", "axis"), units="rad/m")
+    store.write("correct/ramp_weights", weights, dims=("point",))
+    facts |= _fit_dem(store, phase, parameters)
+    if parameters.remove_atmosphere:
+        term = corrections.estimate_atmosphere(
+            phase,
+            days,
+            easting=store.read("select/easting"),
+            northing=store.read("select/northing"),
+            wavelength=parameters.atmosphere_wavelength,
+            window_days=parameters.atmosphere_window_days,
+        )
+        store.write("correct/atmosphere", term.values, dims=("point", "date"), units="rad")
+        facts["atmosphere_rms_rad"] = float(np.sqrt(np.mean(term.values.astype(np.float64) ** 2)))
+    return facts
+
+
+def _fit_dem(store: TrackStore, phase: npt.NDArray[np.float32], parameters: CorrectParameters) -> dict[str, Any]:
+    """Fit the DEM error and take it off ``phase`` in place."""
+    if not parameters.fit_dem_error:
+        return {"dem_error": "not asked for"}
+    geometry = dem_geometry(store)
+    if geometry is None:
+        return {"dem_error": f"skipped, {_dem_blocker(store)}"}
+    dem = corrections.fit_dem_error(
+        phase,
+        date_days(store),
+        geometry=geometry,
+        classes=noise_classes(store.read("select/is_filtered"), store.read("select/temporal_coherence")),
+        prior_std=parameters.dem_prior_std,
+    )
+    for name in ("dem_error", "dem_error_std"):
+        store.write(f"correct/{name}", getattr(dem, name), dims=("point",), units="m")
+    store.write_attributes("correct", {"dem_prior_std": dem.prior_std})
+    for start in range(0, len(phase), POINT_ROWS):
+        rows = slice(start, start + POINT_ROWS)
+        phase[rows] -= dem.phase(rows)
+    return {"dem_prior_std_m": dem.prior_std, "dem_error_std_m": float(np.nanmedian(dem.dem_error_std))}
+
+
+def _memory(store: TrackStore, parameters: CorrectParameters) -> int:
+    return n_points_of(store) * (len(store.stack_attributes()["dates"]) * 24 + 200)
+
+
+STAGE = Stage(
+    name="correct",
+    title="named terms: a ramp per date, the DEM error, on request the atmosphere",
+    inputs=("stack", "invert", "select"),
+    parameters=CorrectParameters,
+    version=1,
+    run=_run,
+    memory=_memory,
+)

@@ -1,0 +1,295 @@
+"""Import: stream a source into the store date by date, resumable, with a digest over what was written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.progress import track as progress_over
+
+from subside import __version__
+from subside.errors import ArgumentError, InputFileError
+from subside.io.atomic import disk_error
+from subside.io.stacks import StackSource, UnwrappedSource, open_stack
+from subside.io.store import POINT_ROWS, SHARD_LINES, TrackStore, content_digest
+from subside.model.network import Network, PairStatus
+from subside.ops.pairs import find_bridges
+from subside.stages.network import write_network
+
+log = logging.getLogger("subside")
+
+UNWRAPPED_PROVIDES = ("survey", "network", "extract", "select", "unwrap")
+"""Stages whose results come with a stack of unwrapped interferograms."""
+
+
+def _facts(source: StackSource | UnwrappedSource, request: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "dates": list(source.dates),
+        "reference_date": source.reference_date,
+        "wavelength": float(source.wavelength),
+        "azimuth_spacing": float(source.azimuth_spacing),
+        "range_spacing": float(source.range_spacing),
+        "shape": list(source.shape),
+        "bperp": None if source.bperp is None else np.asarray(source.bperp).tolist(),
+        "n_looks": float(source.n_looks),
+        "source": json.loads(json.dumps(dict(source.attributes), default=str)),
+        "findings": [{"code": f.code, "file": str(f.file), "message": f.message} for f in source.findings],
+        "request": dict(request),
+    }
+
+
+def _request_digest(facts: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _bands(n_lines: int) -> list[slice]:
+    return [slice(k, min(k + SHARD_LINES, n_lines)) for k in range(0, n_lines, SHARD_LINES)]
+
+
+def import_stack(store: TrackStore, source: StackSource, *, request: Mapping[str, Any], console: Console) -> str:
+    """Stream a stack of single-look (or wrapped) images into the store.
+
+    Parameters
+    ----------
+    store : TrackStore
+        Where to.
+    source : StackSource
+        An opened, checked source.
+    request : mapping
+        What the user asked for (format, paths, options): part of the digest.
+    console : Console
+        Where the progress goes.
+
+    Returns
+    -------
+    str
+        Digest of the stack, taken over the digests of its bands.
+
+    Raises
+    ------
+    InputFileError
+        When a date turns out to be empty; what was written stays and the same command resumes.
+    """
+    facts = _facts(source, request)
+    digest = _request_digest(facts)
+    begun = store.stage_state("stack.begun")
+    store.create()
+    if begun is None or begun["digest"] != digest:
+        store.forget_stage("stack")
+        store.create_stack(len(source.dates), source.shape, facts)
+        store.finish_stage("stack.begun", {"digest": digest})
+    slc = store.array("stack/slc")
+    digests: list[Mapping[str, Any]] = []
+    jobs = [("date_" + d, k) for k, d in enumerate(source.dates)]
+    for name, k in progress_over(jobs, description="import", console=console):
+        marker = store.block_marker("stack", name, digest)
+        if marker is None:
+            marker = _import_date(source, slc, k)
+            store.commit_block("stack", name, digest, marker)
+        digests.append(marker)
+    for field, read in sorted(source.geometry.items()):
+        marker = store.block_marker("stack", field, digest)
+        if marker is None:
+            marker = _import_geometry(store, field, source.shape, read)
+            store.commit_block("stack", field, digest, marker)
+        digests.append(marker)
+    return _finish(store, facts, digests)
+
+
+def _import_date(source: StackSource, slc: Any, k: int) -> dict[str, Any]:
+    digests = []
+    valid = 0
+    for band in _bands(source.shape[0]):
+        values = np.asarray(source.read_slc(k, band), dtype=np.complex64)
+        values = np.where(np.isfinite(values), values, np.complex64(0))
+        valid += int(np.count_nonzero(values))
+        try:
+            slc[k, band] = values
+        except OSError as error:
+            raise disk_error(slc.store.root, error) from error
+        digests.append(content_digest(values))
+    if valid == 0:
+        raise InputFileError(
+            "S110",
+            source.dates[k],
+            "this date holds no valid sample",
+            "Leave it out of the sources and import again; the other dates are kept.",
+        )
+    return {"digests": digests, "valid": valid}
+
+
+def _import_geometry(store: TrackStore, field: str, shape: tuple[int, int], read: Any) -> dict[str, Any]:
+    array = store.create_geometry(field, shape)
+    digests = []
+    for band in _bands(shape[0]):
+        values: npt.NDArray[Any] = np.asarray(read(band)).astype(array.dtype)
+        array[band] = values
+        digests.append(content_digest(values))
+    return {"digests": digests}
+
+
+def _finish(store: TrackStore, facts: Mapping[str, Any], digests: list[Mapping[str, Any]]) -> str:
+    content = json.dumps({"facts": facts, "blocks": [d["digests"] for d in digests]}, sort_keys=True, default=str)
+    digest = hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+    store.finish_stage("stack", {"digest": digest, "subside": __version__})
+    return digest
+
+
+def import_unwrapped(
+    store: TrackStore, source: UnwrappedSource, *, request: Mapping[str, Any], console: Console
+) -> str:
+    """Bring a stack of unwrapped interferograms into the store; it enters at ``invert``.
+
+    Every pixel with at least one valid interferogram becomes a point. Parameters and return value as
+    :func:`import_stack`.
+    """
+    facts = {**_facts(source, request), "provides": list(UNWRAPPED_PROVIDES)}
+    digest = _request_digest(facts)
+    store.create()
+    for stage in ("stack", *UNWRAPPED_PROVIDES):
+        store.forget_stage(stage)
+    store.write_attributes("stack", facts)
+    digests: list[Mapping[str, Any]] = []
+    for field, read in sorted(source.geometry.items()):
+        digests.append(_import_geometry(store, field, source.shape, read))
+    n_pairs = len(source.pairs)
+    is_valid = np.zeros(source.shape, dtype=bool)
+    for k in range(n_pairs):
+        is_valid |= np.isfinite(source.unwrapped(k))
+    azimuth, range_ = np.nonzero(is_valid)
+    phase = store.create_array(
+        "unwrap/phase",
+        (len(azimuth), n_pairs),
+        dtype=np.float32,
+        chunks=(POINT_ROWS, 8),
+        dims=("point", "pair"),
+        units="rad",
+    )
+    coherence_sum = np.zeros(len(azimuth))
+    mean_coherence = np.full(n_pairs, np.nan)
+    for k in progress_over(range(0, n_pairs, 8), description="import", console=console):
+        columns = [source.unwrapped(j)[is_valid] for j in range(k, min(k + 8, n_pairs))]
+        block = np.stack(columns, axis=1).astype(np.float32)
+        phase[:, k : k + 8] = block
+        digests.append({"digests": [content_digest(block)]})
+        if source.coherence is not None:
+            for j in range(k, min(k + 8, n_pairs)):
+                values = np.asarray(source.coherence(j)[is_valid], dtype=np.float64)
+                mean_coherence[j] = float(np.nanmean(values))
+                coherence_sum += np.nan_to_num(values)
+    _write_unwrapped_points(store, source, (azimuth, range_), coherence_sum / n_pairs)
+    _write_unwrapped_network(store, source, mean_coherence)
+    return _finish(store, facts, digests)
+
+
+def _write_unwrapped_points(
+    store: TrackStore,
+    source: UnwrappedSource,
+    pixels: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    coherence: npt.NDArray[np.float64],
+) -> None:
+    azimuth, range_ = pixels
+    n = len(azimuth)
+    unknown = np.full(n, np.nan, dtype=np.float32)
+    mean_coherence = coherence.astype(np.float32) if source.coherence is not None else unknown
+    columns: dict[str, tuple[npt.NDArray[Any], str]] = {
+        "azimuth": (azimuth.astype(np.int32), "1"),
+        "range": (range_.astype(np.int32), "1"),
+        "easting": (range_ * source.range_spacing, "m"),
+        "northing": (azimuth * source.azimuth_spacing, "m"),
+        "temporal_coherence": (unknown, "1"),
+        "shp_coherence": (mean_coherence, "1"),
+        "n_looks": (np.full(n, source.n_looks, dtype=np.float32), "1"),
+        "amplitude_difference_dispersion": (unknown, "1"),
+        "look_angle_error": (np.zeros(n, dtype=np.float32), "rad/m"),
+        "n_shp": (np.zeros(n, dtype=np.int16), "1"),
+        "is_filtered": (np.ones(n, dtype=bool), "1"),
+        "flags": (np.zeros(n, dtype=np.uint16), "1"),
+    }
+    for name, (values, units) in columns.items():
+        store.write(f"select/{name}", values, dims=("point",), units=units)
+    store.write("unwrap/flags", np.zeros(n, dtype=np.uint16), dims=("point",))
+
+
+def _write_unwrapped_network(
+    store: TrackStore, source: UnwrappedSource, coherence: npt.NDArray[np.float64]
+) -> None:
+    pairs = np.asarray(source.pairs, dtype=np.int32)
+    days = np.array(source.dates, dtype=str)
+    stamps = np.array([f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in days], dtype="datetime64[D]")
+    date_bperp = None if source.bperp is None else np.asarray(source.bperp).mean(axis=(1, 2))
+    bperp = np.full(len(pairs), np.nan) if date_bperp is None else date_bperp[pairs[:, 1]] - date_bperp[pairs[:, 0]]
+    write_network(
+        store,
+        Network(
+            days=(stamps - stamps[0]).astype(np.float64),
+            earlier=pairs[:, 0],
+            later=pairs[:, 1],
+            bperp=bperp,
+            coherence=coherence,
+            status=(PairStatus.KEPT,) * len(pairs),
+            reason=("given",) * len(pairs),
+            is_bridge=find_bridges(pairs, len(source.dates)),
+        ),
+    )
+
+
+
+
+def import_source(
+    store: TrackStore, format_: str, sources: Sequence[Path], *, options: Sequence[str], console: Console
+) -> str:
+    """Open a source of a format, check it, and import it.
+
+    Parameters
+    ----------
+    store : TrackStore
+        Where to.
+    format_ : str
+        Name of the format.
+    sources : sequence of Path
+        Folders or files.
+    options : sequence of str
+        ``name=value`` facts that the files do not hold.
+    console : Console
+        Where progress goes.
+
+    Returns
+    -------
+    str
+        Digest of what was imported.
+    """
+    values = dict(_parse_option(text) for text in options)
+    source = open_stack(format_, sources, **values)
+    request = {"format": format_, "sources": [str(s) for s in sources], "options": sorted(options)}
+    for finding in source.findings:
+        log.info("finding: %s", finding)
+    if isinstance(source, UnwrappedSource):
+        digest = import_unwrapped(store, source, request=request, console=console)
+    else:
+        digest = import_stack(store, source, request=request, console=console)
+    log.info("imported %d dates, %d x %d pixels as track %s", len(source.dates), *source.shape, store.name)
+    return digest
+
+
+def _parse_option(text: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise ArgumentError(f"`--option` must be name=value, got {text!r}")
+    try:
+        parsed: Any = json.loads(value)
+    except json.JSONDecodeError:
+        parsed = value
+    if isinstance(parsed, str) and "," in parsed:
+        try:
+            parsed = tuple(float(v) for v in parsed.split(","))
+        except ValueError:
+            pass
+    return name.strip().replace("-", "_"), tuple(parsed) if isinstance(parsed, list) else parsed

@@ -1,0 +1,145 @@
+"""Pass 1 over the stack: coherence of every pair worth considering, and the amplitude calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from subside.errors import InputFileError
+from subside.io.store import CHUNK_LINES, CHUNK_SAMPLES, TrackStore
+from subside.model.stack import format_dates
+from subside.ops import pairs as pairs_op
+from subside.stages.stage import Parameters, Stage, StageContext
+
+_SEGMENT_WINDOWS = 128
+"""Windows of a row computed at a time, which bounds the memory of a row for any scene width."""
+
+
+class SurveyParameters(Parameters):
+    """Which pairs are surveyed, and in what windows."""
+
+    max_bperp: float = Field(
+        150.0, gt=0, description="largest perpendicular baseline of a regular pair, m (Zhu et al. 2020)"
+    )
+    max_gap_days: float = Field(84.0, gt=0, description="largest temporal baseline of a regular pair, days (ibid.)")
+    window_extent: float = Field(80.0, gt=0, description="side of a coherence window, m")
+    max_windows: int = Field(20_000, ge=100, description="coherence windows at most, spread evenly over the scene")
+
+
+def _layout(store: TrackStore, parameters: SurveyParameters) -> pairs_op.SurveyWindows:
+    stack = store.open_stack()
+    return pairs_op.survey_windows(
+        stack.shape,
+        (stack.azimuth_spacing, stack.range_spacing),
+        extent=parameters.window_extent,
+        max_windows=parameters.max_windows,
+    )
+
+
+def _survey_row(store: TrackStore, row: int, common: Mapping[str, Any]) -> dict[str, Any]:
+    windows: pairs_op.SurveyWindows = common["windows"]
+    pairs = np.asarray(common["pairs"], dtype=np.int32)
+    slc = store.array("stack/slc")
+    lines = slice(row * windows.stride[0], row * windows.stride[0] + windows.size[0])
+    sums = np.zeros(slc.shape[0])
+    counts = np.zeros(slc.shape[0], dtype=np.int64)
+    interferogram = store.array("survey/interferogram")
+    noise = store.array("survey/noise")
+    for start in range(0, windows.shape[1], _SEGMENT_WINDOWS):
+        stop = min(start + _SEGMENT_WINDOWS, windows.shape[1])
+        first = start * windows.stride[1]
+        last = (stop - 1) * windows.stride[1] + windows.size[1]
+        part = pairs_op.SurveyWindows(windows.size, windows.stride, (1, stop - start))
+        found = pairs_op.survey_row(slc[:, lines, first:last], pairs, windows=part)
+        interferogram[:, row, start:stop] = found.interferogram
+        noise[:, row, start:stop] = found.noise
+        sums += found.amplitude_sum
+        counts += found.amplitude_count
+    return {"amplitude_sum": sums.tolist(), "amplitude_count": counts.tolist()}
+
+
+def _run(context: StageContext) -> dict[str, Any]:
+    store, parameters = context.store, context.parameters
+    stack = store.open_stack()
+    windows = _layout(store, parameters)
+    bperp = None if stack.bperp is None else stack.mean_bperp()
+    pairs, is_regular = pairs_op.admissible(
+        stack.days, bperp, max_bperp=parameters.max_bperp, max_gap_days=parameters.max_gap_days
+    )
+    if not context.is_resumed or not store.has("survey/noise"):
+        for name, dtype in (("interferogram", np.complex64), ("noise", np.float32)):
+            store.create_array(
+                f"survey/{name}",
+                (len(pairs), *windows.shape),
+                dtype=dtype,
+                chunks=(len(pairs), 1, windows.shape[1]),
+                dims=("pair", "window_azimuth", "window_range"),
+                units="1",
+            )
+    rows = context.run_blocks(
+        _survey_row,
+        [(f"row_{k}", k) for k in range(windows.shape[0])],
+        common={"windows": windows, "pairs": pairs.tolist()},
+        block_bytes=_block_bytes(store, parameters),
+        label="survey",
+    )
+    sums = np.sum([r["amplitude_sum"] for r in rows.values()], axis=0)
+    counts = np.sum([r["amplitude_count"] for r in rows.values()], axis=0)
+    empty = [d for d, c in zip(format_dates(stack.dates), counts, strict=True) if c == 0]
+    if empty:
+        raise InputFileError(
+            "S110", store.path, f"dates {', '.join(empty)} hold no valid sample", "Import the track again without them."
+        )
+    coherence, level, deviation = _summarise(store)
+    store.write("survey/pairs", pairs, dims=("pair", "end"))
+    store.write("survey/is_regular", is_regular, dims=("pair",))
+    store.write("survey/coherence", coherence, dims=("pair",))
+    store.write("survey/noise_level", np.array([level, deviation]), dims=("statistic",))
+    store.write("survey/mean_amplitude", sums / counts, dims=("date",))
+    return {
+        "pairs": len(pairs),
+        "regular": int(is_regular.sum()),
+        "windows": int(np.prod(windows.shape)),
+        "noise_level": level,
+    }
+
+
+def _summarise(store: TrackStore) -> tuple[np.ndarray[Any, np.dtype[np.float64]], float, float]:
+    """Average the coherence over windows, pair by pair in batches, and the noise level over everything."""
+    interferogram, noise = store.array("survey/interferogram"), store.array("survey/noise")
+    mean = np.full(interferogram.shape[0], np.nan)
+    noise_means = np.full(interferogram.shape[0], np.nan)
+    for start in range(0, len(mean), 16):
+        batch = slice(start, start + 16)
+        for out, array in ((mean, np.abs(interferogram[batch])), (noise_means, noise[batch])):
+            valid = np.isfinite(array)
+            counts = valid.sum(axis=(1, 2))
+            with np.errstate(invalid="ignore"):
+                out[batch] = np.where(valid, array, 0.0).sum(axis=(1, 2), dtype=np.float64) / counts
+    # Images paired with displaced images are noise whatever the scene, but strong reflectors raise single pairs.
+    level = float(np.nanmedian(noise_means))
+    deviation = float(1.4826 * np.nanmedian(np.abs(noise_means - level)))
+    return mean, level, max(deviation, 1e-3)
+
+
+def _block_bytes(store: TrackStore, parameters: SurveyParameters) -> int:
+    windows = _layout(store, parameters)
+    n_dates = store.array("stack/slc").shape[0]
+    width = min(windows.shape[1], _SEGMENT_WINDOWS) * windows.stride[1] + CHUNK_SAMPLES
+    lines = -(-(windows.size[0] + CHUNK_LINES) // CHUNK_LINES) * CHUNK_LINES
+    used = min(windows.shape[1], _SEGMENT_WINDOWS)
+    return int(8 * n_dates * (width * lines + 3 * used * windows.size[0] * windows.size[1] + 3 * used * n_dates))
+
+
+STAGE = Stage(
+    name="survey",
+    title="coherence of the pairs worth considering, in windows spread over the scene",
+    inputs=("stack",),
+    parameters=SurveyParameters,
+    version=1,
+    run=_run,
+    memory=_block_bytes,
+)
