@@ -34,9 +34,7 @@ def odd_window(**named: tuple[int, int]) -> None:
 def shape(expected: Sequence[int | None], **named: npt.NDArray[Any]) -> None:
     """Raise unless the one keyword argument has the expected shape (None matches any length)."""
     name, value = _single(named)
-    if value.ndim != len(expected) or any(
-        e is not None and e != n for e, n in zip(expected, value.shape, strict=True)
-    ):
+    if value.ndim != len(expected) or any(e is not None and e != n for e, n in zip(expected, value.shape, strict=True)):
         wanted = tuple("any" if e is None else e for e in expected)
         raise ArgumentError(f"`{name}` must have shape {wanted}, got {value.shape}")
 

@@ -58,9 +58,7 @@ class FlagDescription:
 
 FLAG_DESCRIPTIONS: Final[tuple[FlagDescription, ...]] = (
     FlagDescription(PointFlag.LOW_COHERENCE, "temporal coherence (eq. 4) below the re-estimated threshold"),
-    FlagDescription(
-        PointFlag.UNWRAP_SUSPECT, "integer closure of the interferogram network fails at this point"
-    ),
+    FlagDescription(PointFlag.UNWRAP_SUSPECT, "integer closure of the interferogram network fails at this point"),
     FlagDescription(
         PointFlag.BRIDGED, "series depends on a single interferogram that bridges two parts of the network"
     ),
@@ -71,7 +69,5 @@ FLAG_DESCRIPTIONS: Final[tuple[FlagDescription, ...]] = (
     FlagDescription(
         PointFlag.NO_DEM_ERROR, "height error not estimated (perpendicular baselines unknown or too small)"
     ),
-    FlagDescription(
-        PointFlag.ISOLATED_COMPONENT, "not joined to the reference areas by arcs that can be trusted"
-    ),
+    FlagDescription(PointFlag.ISOLATED_COMPONENT, "not joined to the reference areas by arcs that can be trusted"),
 )

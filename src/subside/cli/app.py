@@ -227,7 +227,7 @@ def show(
     json_: AsJson = False,
 ) -> None:
     """Draw a figure of a stage, or print the numbers behind it."""
-    from subside.cli.showing import figure_keys, make_figure
+    from subside.cli.showing import figure_keys, make_figure, save_figure
     from subside.io.project import Project
 
     if key == "list":
@@ -242,7 +242,7 @@ def show(
         if out is None:
             return
     path = out or opened.results / f"{store.name}-{key}.png"
-    result.save(path)
+    save_figure(result, path)
     console.print(f"wrote {path}")
 
 

@@ -161,6 +161,7 @@ def _draw_cells(
     """Draw cell means of many points as an image."""
     width, height = float(np.ptp(x)), float(np.ptp(y)) * aspect
     cell = max(math.sqrt(width * height * POINTS_PER_CELL / len(x)), max(width, height) / CELLS_ACROSS)
+    cell = cell or 1.0
     column = ((x - x.min()) / cell).astype(np.int64)
     row = ((y - y.min()) * aspect / cell).astype(np.int64)
     shape = (int(row.max()) + 1, int(column.max()) + 1)
@@ -190,9 +191,11 @@ def _cell_means(
     count = np.bincount(cell, minlength=n_cells)
     if is_cyclic:
         sine, cosine = (np.bincount(cell, f(values), n_cells) for f in (np.sin, np.cos))
-        return np.where(count > 0, np.arctan2(sine, cosine), np.nan)
+        angle: npt.NDArray[np.float64] = np.where(count > 0, np.arctan2(sine, cosine), np.nan)
+        return angle
     total = np.bincount(cell, values, n_cells)
-    return np.divide(total, count, out=np.full(n_cells, np.nan), where=count > 0)
+    mean: npt.NDArray[np.float64] = np.divide(total, count, out=np.full(n_cells, np.nan), where=count > 0)
+    return mean
 
 
 def frame_map(axes: Axes, positions: PointPositions, *, title: str) -> None:

@@ -463,8 +463,9 @@ def reference_figure(data: ReferenceFigureInput) -> FigureResult:
         range(len(data.areas)),
         [f"{a.name}{' (rejected)' if a.is_rejected else ''}\n{a.n_points:,} points" for a in data.areas],
     )
-    right.set_ylim(len(data.areas) - 0.5, -0.5)
-    if not data.areas:
+    if data.areas:
+        right.set_ylim(len(data.areas) - 0.5, -0.5)
+    else:
         say(right, "no reference area")
     numbers = {
         "unit": f"mm/yr, {LOS_NOTE}",

@@ -116,7 +116,7 @@ def colour_bar(axes: Axes, mappable: Any, label: str) -> None:
     bar.outline.set_linewidth(0.4)
 
 
-def symmetric_limit(values: npt.NDArray[np.floating], *, share: float = 0.98) -> float:
+def symmetric_limit(values: npt.NDArray[np.floating], *, share: float = 0.995) -> float:
     """Half-range of a symmetric scale: the smallest 1, 2, 3 or 5 times a power of ten that holds ``share``.
 
     Parameters

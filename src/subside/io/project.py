@@ -40,9 +40,7 @@ class Project:
             When there is no ``subside.toml``.
         """
         if not (path / CONFIGURATION).is_file():
-            raise ProjectError(
-                f"{path} is not a project: it has no {CONFIGURATION}. Run `subside init {path}`."
-            )
+            raise ProjectError(f"{path} is not a project: it has no {CONFIGURATION}. Run `subside init {path}`.")
         return cls(path.resolve())
 
     @classmethod
@@ -113,14 +111,10 @@ class Project:
         """
         names = self.track_names()
         if not names:
-            raise ProjectError(
-                f"{self.path} has no track yet. Run `subside import {self.path} --track NAME ...`."
-            )
+            raise ProjectError(f"{self.path} has no track yet. Run `subside import {self.path} --track NAME ...`.")
         if name is None:
             if len(names) > 1:
-                raise ProjectError(
-                    f"this project has several tracks: name one with --track ({', '.join(names)})"
-                )
+                raise ProjectError(f"this project has several tracks: name one with --track ({', '.join(names)})")
             name = names[0]
         if name not in names:
             raise ProjectError(f"no track {name!r} in {self.path}; it has {', '.join(names)}")

@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 import numba
 from numba.core import config as _numba_config
@@ -33,7 +33,17 @@ def _cache_folder() -> str:
 _CACHE_FOLDER = _cache_folder()
 
 
-def kernel(function: F | None = None, *, fastmath: bool = False, inline: str = "never") -> Any:
+@overload
+def kernel(function: F) -> F: ...
+
+
+@overload
+def kernel(function: None = None, *, fastmath: bool = False, inline: str = "never") -> Callable[[F], F]: ...
+
+
+def kernel(
+    function: F | None = None, *, fastmath: bool = False, inline: str = "never"
+) -> F | Callable[[F], F]:
     """Compile a kernel (serial, ``nogil``, cached); usable bare or with options.
 
     Parameters

@@ -46,8 +46,8 @@ def misclosure(phase: F32, cycles: I16, loop_offsets: I32, loop_pairs: I32, loop
             for i in range(loop_offsets[t], loop_offsets[t + 1]):
                 whole += loop_signs[i] * np.int64(cycles[p, loop_pairs[i]])
                 part += loop_signs[i] * np.float64(phase[p, loop_pairs[i]])
-            total = whole + np.int64(np.rint(part / (2.0 * np.pi)))
-            out[p, t] = max(-LIMIT, min(LIMIT, total))
+            total = int(whole + np.rint(part / (2.0 * np.pi)))
+            out[p, t] = min(max(total, -LIMIT), LIMIT)
     return out
 
 

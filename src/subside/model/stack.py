@@ -113,9 +113,7 @@ class Stack:
             if name not in GEOMETRY_FIELDS:
                 raise ArgumentError(f"`geometry` must name fields of {sorted(GEOMETRY_FIELDS)}, got {name!r}")
             if tuple(array.shape) != tuple(self.slc.shape[1:]):
-                raise ArgumentError(
-                    f"`geometry[{name!r}]` must have shape {self.slc.shape[1:]}, got {array.shape}"
-                )
+                raise ArgumentError(f"`geometry[{name!r}]` must have shape {self.slc.shape[1:]}, got {array.shape}")
         if self.bperp is not None and self.bperp.shape != (len(self.dates), 2, 2):
             raise ArgumentError(f"`bperp` must have shape ({len(self.dates)}, 2, 2), got {self.bperp.shape}")
         for name in ("wavelength", "azimuth_spacing", "range_spacing", "n_looks"):
@@ -135,7 +133,7 @@ class Stack:
     @property
     def days(self) -> npt.NDArray[np.float64]:
         """Days since the first date, (date,)."""
-        return (self.dates - self.dates[0]).astype("timedelta64[D]").astype(np.float64)
+        return np.asarray((self.dates - self.dates[0]).astype("timedelta64[D]").astype(np.float64))
 
     @property
     def reference_index(self) -> int:
@@ -152,7 +150,7 @@ class Stack:
         """
         if self.bperp is None:
             raise UnknownQuantityError("perpendicular baselines of this track are unknown")
-        return self.bperp.mean(axis=(1, 2))
+        return np.asarray(self.bperp.mean(axis=(1, 2)))
 
 
 def bperp_at(

@@ -208,8 +208,14 @@ def speckle_correlation_area(slc: npt.NDArray[np.complex64], *, max_lag: int = 4
         sample = np.where(valid, image, 0) * scale
         energy = np.abs(sample) ** 2
         for i, j in sums:
-            a0, a1 = sample[: n_azimuth - i, max(0, -j) : n_range - max(0, j)], sample[i:, max(0, j) : n_range + min(0, j)]
-            e0, e1 = energy[: n_azimuth - i, max(0, -j) : n_range - max(0, j)], energy[i:, max(0, j) : n_range + min(0, j)]
+            a0, a1 = (
+                sample[: n_azimuth - i, max(0, -j) : n_range - max(0, j)],
+                sample[i:, max(0, j) : n_range + min(0, j)],
+            )
+            e0, e1 = (
+                energy[: n_azimuth - i, max(0, -j) : n_range - max(0, j)],
+                energy[i:, max(0, j) : n_range + min(0, j)],
+            )
             square = abs(np.vdot(a1, a0)) ** 2 / max(float(e0.sum()) * float(e1.sum()), 1e-30)
             noise = float(np.vdot(e0, e1)) / max(float(e0.sum()) * float(e1.sum()), 1e-30)
             sums[i, j] += max(square - noise, 0.0)
@@ -368,9 +374,7 @@ class Candidates:
         return len(self.azimuth)
 
 
-def mean_coherence(
-    coherence: npt.NDArray[np.complex64], n_looks: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def mean_coherence(coherence: npt.NDArray[np.complex64], n_looks: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Mean squared coherence over pairs, corrected for few looks.
 
     ``mean_k (L |g_k|**2 - 1) / (L - 1)``: zero on average for pure noise.
@@ -394,9 +398,7 @@ def mean_coherence(
     return result
 
 
-def noise_coherence(
-    n_looks: npt.NDArray[np.float64], n_pairs: int, false_rate: float
-) -> npt.NDArray[np.float64]:
+def noise_coherence(n_looks: npt.NDArray[np.float64], n_pairs: int, false_rate: float) -> npt.NDArray[np.float64]:
     """Level of :func:`mean_coherence` that pure noise exceeds at the stated rate.
 
     Parameters
@@ -476,9 +478,7 @@ def extract_tile(
     filtered = is_filterable[azimuth, range_]
     if options.filter_method is FilterMethod.NONE:
         filtered = np.zeros(len(azimuth), bool)
-    level = np.maximum(
-        noise_coherence(looks, len(pairs), options.coherence_false_rate), options.min_coherence**2
-    )
+    level = np.maximum(noise_coherence(looks, len(pairs), options.coherence_false_rate), options.min_coherence**2)
     keep = is_stable[azimuth, range_] | (filtered & (square > level))
     raw = slc[pairs[:, 0]][:, azimuth, range_] * np.conj(slc[pairs[:, 1]][:, azimuth, range_])
     phase = np.where(filtered[:, None], np.angle(coherence), np.angle(raw.T)).astype(np.float32)

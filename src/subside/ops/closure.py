@@ -195,7 +195,9 @@ def closure_histogram(
         Points by misclosure from -15 to 15 cycles.
     """
     _check.shape((len(phase), loops.n_pairs), cycles=cycles)
-    return count_misclosures(misclosure(phase, cycles, loops.offsets, loops.pairs, loops.signs))
+    values = misclosure(phase, cycles, loops.offsets, loops.pairs, loops.signs)
+    counts: npt.NDArray[np.int32] = count_misclosures(values)
+    return counts
 
 
 def pair_constants(loops: Loops, *, histogram: npt.NDArray[np.int32]) -> npt.NDArray[np.int16]:
@@ -286,3 +288,31 @@ def check_closure(
     return ClosureBlock(
         shifted, is_suspect, np.count_nonzero(correction, axis=0).astype(np.int32), failed, failed_after
     )
+
+
+def open_loops(
+    loops: Loops, *, phase: npt.NDArray[np.float32], cycles: npt.NDArray[np.int16]
+) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
+    """Count the loops that do not close.
+
+    Parameters
+    ----------
+    loops : Loops
+    phase : ndarray of float32, (point, pair)
+        Wrapped phase, rad, finite.
+    cycles : ndarray of int16, (point, pair)
+        Whole cycles added, constants and repairs included.
+
+    Returns
+    -------
+    n_open : ndarray of int16, (point,)
+        Open loops at each point.
+    n_points : ndarray of int64, (pair,)
+        Points where the pair is in an open loop.
+    """
+    is_open = misclosure(phase, cycles, loops.offsets, loops.pairs, loops.signs) != 0
+    n_points = np.zeros(loops.n_pairs, np.int64)
+    for pair in range(loops.n_pairs):
+        mine = loops.pair_loops[loops.pair_offsets[pair] : loops.pair_offsets[pair + 1]]
+        n_points[pair] = np.count_nonzero(is_open[:, mine].any(axis=1))
+    return is_open.sum(axis=1).astype(np.int16), n_points

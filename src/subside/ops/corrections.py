@@ -279,7 +279,7 @@ def fit_dem_error(
     ``s = X beta + a h + n`` with ``X`` the time model, ``a`` the height sensitivity of the point, ``n`` with the
     covariance of the noise model of the point's class and ``h`` ~ N(0, prior_std^2). With
     ``P = C^-1 - C^-1 X (X' C^-1 X)^-1 X' C^-1`` the least-squares height is ``a' P s / a' P a`` with variance
-    ``scale / a' P a``; the posterior mean shrinks it by ``prior^2 / (prior^2 + variance)``, which is never worse
+    ``a' P C_p P a / (a' P a)^2`` under the point's own covariance; the posterior mean shrinks it by ``prior^2 / (prior^2 + variance)``, which is never worse
     than the prior in the mean square. Without a given prior its variance is the one that makes the spread of
     the least-squares heights most likely.
 
@@ -368,11 +368,21 @@ def _least_squares_height(
             score = np.einsum("pt,pt->p", filtered, series.rows(rows))
             with np.errstate(divide="ignore", invalid="ignore"):
                 height[rows] = score / information
-                variance[rows] = noise.scale[rows] / information
+                variance[rows] = _height_variance(filtered, information, noise, c, rows)
     unknown = ~(np.isfinite(height) & np.isfinite(variance))
     height[unknown] = np.nan
     variance[unknown] = np.nan
     return height, variance
+
+
+def _height_variance(
+    filtered: FloatArray, information: FloatArray, noise: NoiseModel, index: int, rows: npt.NDArray[np.int64]
+) -> FloatArray:
+    """Variance of ``filtered @ series / information`` under each point's own noise."""
+    result = np.zeros(len(rows))
+    for part, covariance in enumerate(noise.parts(index)):
+        result += noise.scale[rows, part] * np.einsum("pt,pt->p", filtered @ covariance, filtered)
+    return result / information**2
 
 
 def _prior_variance(height: FloatArray, variance: FloatArray) -> float:

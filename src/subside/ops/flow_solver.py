@@ -43,7 +43,8 @@ def objective(flow: I32, weight: I32, offset: I32) -> int:
 
 
 def _with_ground(supply: I32) -> I32:
-    return np.append(supply, -supply.sum(dtype=np.int64)).astype(np.int32)
+    balanced: I32 = np.append(supply, -supply.sum(dtype=np.int64)).astype(np.int32)
+    return balanced
 
 
 def _check_costs(weight: I32, offset: I32) -> None:
@@ -58,6 +59,7 @@ class ShortestPathSolver:
         """See :meth:`FlowSolver.solve`."""
         _check_costs(weight, offset)
         t = triangulation
+        flow: I32
         flow, is_feasible = quadratic_flow(
             t.dual_tail, t.dual_head, weight, offset, _with_ground(supply), t.dual_offsets, t.dual_arcs
         )
@@ -96,4 +98,5 @@ class OrToolsSolver:
         if status != solver.OPTIMAL:
             raise SubsideError(f"the reference flow solver stopped with status {status}")
         used = np.asarray(solver.flows(arcs), np.int64).reshape(2, t.n_arcs, levels).sum(axis=2)
-        return (used[0] - used[1]).astype(np.int32)
+        flow: I32 = (used[0] - used[1]).astype(np.int32)
+        return flow

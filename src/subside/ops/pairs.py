@@ -230,9 +230,7 @@ class _Builder:
     def __init__(self, survey: SurveyedPairs) -> None:
         self.survey = survey
         self.status = [PairStatus.KEPT if r else PairStatus.DROPPED for r in survey.is_regular]
-        self.reason = [
-            "within the limits" if r else "beyond the limits, not needed" for r in survey.is_regular
-        ]
+        self.reason = ["within the limits" if r else "beyond the limits, not needed" for r in survey.is_regular]
         self.is_barred = np.zeros(len(survey.pairs), dtype=bool)
 
     def used(self) -> npt.NDArray[np.bool_]:
@@ -461,9 +459,7 @@ def survey_windows(
     fit = (max(1, shape[0] // size[0]), max(1, shape[1] // size[1]))
     thinning = max(1.0, np.sqrt(fit[0] * fit[1] / max_windows))
     stride = (int(size[0] * thinning), int(size[1] * thinning))
-    return SurveyWindows(
-        size, stride, ((shape[0] - size[0]) // stride[0] + 1, (shape[1] - size[1]) // stride[1] + 1)
-    )
+    return SurveyWindows(size, stride, ((shape[0] - size[0]) // stride[0] + 1, (shape[1] - size[1]) // stride[1] + 1))
 
 
 @dataclass(frozen=True)
@@ -477,6 +473,8 @@ class WindowRow:
         where a window holds no valid power.
     noise : ndarray of float32, (pair, window)
         The same modulus with the later image taken from the next window: what pure noise gives.
+    amplitude : ndarray of float32, (window,)
+        Mean amplitude over dates and pixels.
     amplitude_sum : ndarray of float64, (date,)
         Sum of valid amplitudes.
     amplitude_count : ndarray of int64, (date,)
@@ -485,6 +483,7 @@ class WindowRow:
 
     interferogram: npt.NDArray[np.complex64]
     noise: npt.NDArray[np.float32]
+    amplitude: npt.NDArray[np.float32]
     amplitude_sum: Floats
     amplitude_count: npt.NDArray[np.int64]
 
@@ -528,6 +527,7 @@ def survey_row(slc: npt.NDArray[np.complex64], pairs: Pairs, *, windows: SurveyW
     return WindowRow(
         interferogram=(cross[:, first, second] * scale).T.astype(np.complex64),
         noise=(np.abs(shifted[:, first, second]) * shifted_scale).T.astype(np.float32),
+        amplitude=amplitude.mean(axis=(1, 2)),
         amplitude_sum=amplitude.sum(axis=(0, 2), dtype=np.float64),
         amplitude_count=np.count_nonzero(amplitude, axis=(0, 2)).astype(np.int64),
     )

@@ -86,6 +86,11 @@ class CellGrid:
         """Row-major index of the 2 x 2 block of each pixel."""
         return (self.row // _BLOCK) * (self.shape[1] // _BLOCK) + self.column // _BLOCK
 
+    @property
+    def place_in_block(self) -> npt.NDArray[np.int64]:
+        """Row-major index of the cell of each pixel within its block."""
+        return (self.row % _BLOCK) * _BLOCK + self.column % _BLOCK
+
 
 def cell_grid(
     azimuth: npt.NDArray[np.integer], range_: npt.NDArray[np.integer], spacing: tuple[float, float], size: float
@@ -209,23 +214,30 @@ def predict_without(
     """
     n_pairs, _, columns = grid.shape
     size = options.size
-    before = size // 2 - 1
+    before = (size - _BLOCK) // 2
     if max(margin) >= before:
         raise ArgumentError(
             f"`margin` must be below {before} cells for a window of {size}, got {margin}: use larger cells"
         )
-    mask = np.ones((size, size), np.float32)
-    mask[before - margin[0] : before + _BLOCK + margin[0], before - margin[1] : before + _BLOCK + margin[1]] = 0
     padded = np.pad(grid, ((0, 0), (size, size), (size, size)))
     low_pass, smoother = _low_pass(options, cell_size), _gaussian(7)
-    wave = np.exp(2j * np.pi * np.outer(np.arange(before, before + _BLOCK), np.fft.fftfreq(size)))
+    wave = np.exp(2j * np.pi * np.outer(np.arange(before, before + _BLOCK), np.fft.fftfreq(size))) / size
     synthesis = (wave[:, None, :, None] * wave[None, :, None, :]).reshape(_BLOCK**2, size * size).T
-    synthesis = np.ascontiguousarray(synthesis / size**2, np.complex64)
+    synthesis = np.ascontiguousarray(synthesis, np.complex64)
+    hole = [slice(before - m, before + _BLOCK + m) for m in margin]
+    across = columns // _BLOCK
     result = np.zeros((len(block), _BLOCK**2, n_pairs), np.complex64)
-    for n, one in enumerate(block):
-        r = _BLOCK * (int(one) // (columns // _BLOCK)) - before + size
-        c = _BLOCK * (int(one) % (columns // _BLOCK)) - before + size
-        spectrum = fft.fft2(padded[:, r : r + size, c : c + size] * mask, overwrite_x=True, workers=1)
-        apply_clap_transfer(spectrum, low_pass, smoother, options.alpha, options.beta)
-        result[n] = (spectrum.reshape(n_pairs, -1) @ synthesis).T
+    for column in np.unique(block % across):
+        c = _BLOCK * int(column) - before + size
+        strip = np.array(padded[:, :, c : c + size])
+        whole = fft.fft(strip, axis=2, workers=1)
+        strip[:, :, hole[1]] = 0
+        pierced = fft.fft(strip, axis=2, workers=1, overwrite_x=True)
+        for n in np.flatnonzero(block % across == column):
+            r = _BLOCK * (int(block[n]) // across) - before + size
+            window = np.array(whole[:, r : r + size])
+            window[:, hole[0]] = pierced[:, r + hole[0].start : r + hole[0].stop]
+            spectrum = fft.fft(window, axis=1, workers=1, overwrite_x=True)
+            apply_clap_transfer(spectrum, low_pass, smoother, options.alpha, options.beta)
+            result[n] = (spectrum.reshape(n_pairs, -1) @ synthesis).T
     return result

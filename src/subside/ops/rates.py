@@ -72,10 +72,10 @@ class _Fit:
 
     @classmethod
     def of(cls, design: FloatArray, covariance: FloatArray) -> _Fit:
-        inverse = np.linalg.inv(covariance)
-        cofactor = np.linalg.inv(design.T @ inverse @ design)
+        inverse: FloatArray = np.linalg.inv(covariance)
+        cofactor: FloatArray = np.linalg.inv(design.T @ inverse @ design)
         whiten = np.linalg.inv(np.linalg.cholesky(covariance))
-        return cls(design, covariance, cofactor @ design.T @ inverse, cofactor, whiten)
+        return cls(design, covariance, np.asarray(cofactor @ design.T @ inverse, np.float64), cofactor, whiten)
 
     def solve(self, block: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Parameters, variance of the rate at scale 1, residual quadratic form, dates present."""
@@ -107,7 +107,7 @@ def fit_rates(
     """Fit the time model by generalised least squares under the noise model.
 
     ``beta = (X' C^-1 X)^-1 X' C^-1 d`` with ``C`` of the point's class; the variance of the rate is its diagonal
-    element times the point's scale, plus ``(E a)^2 var(h)`` for a removed DEM error ``h`` with sensitivity
+    element under the point's own noise, plus ``(E a)^2 var(h)`` for a removed DEM error ``h`` with sensitivity
     ``a`` (which makes it that of the joint fit). With ``seasonal="auto"`` a point gets the annual term if an F
     test under ``C`` rejects its absence.
 
@@ -152,11 +152,16 @@ def fit_rates(
         for start in range(0, len(members), _BLOCK):
             rows = members[start : start + _BLOCK]
             block = np.asarray(displacement[rows], np.float64)
-            columns, seasonal = _fit_block(block, fits, model, noise.scale[rows].astype(np.float64))
+            columns, seasonal = _fit_block(
+                block,
+                fits,
+                model,
+                [noise.variance_of(f.estimator[RATE], c, rows) / f.cofactor[RATE, RATE] for f in fits],
+            )
             if dem is not None:
-                fit = fits[1] if model.seasonal == "yes" else fits[0]
-                lever = dem.displacement_sensitivity(rows) @ fit.estimator[RATE]
-                columns[1] += np.nan_to_num(lever * dem.dem_error_std[rows]) ** 2
+                lever = dem.displacement_sensitivity(rows) @ np.stack([f.estimator[RATE] for f in fits], axis=1)
+                chosen = np.where(seasonal, lever[:, 1], lever[:, 0])
+                columns[1] += np.nan_to_num(chosen * dem.dem_error_std[rows]) ** 2
             out[:, rows], is_seasonal[rows] = columns, seasonal
     correlated = np.sqrt(out[1])
     factor = 1.0 if inflation is None else np.asarray(inflation, np.float32)
@@ -175,7 +180,7 @@ def fit_rates(
 
 
 def _fit_block(
-    block: FloatArray, fits: tuple[_Fit, _Fit], model: TimeModel, scale: FloatArray
+    block: FloatArray, fits: tuple[_Fit, _Fit], model: TimeModel, scales: list[FloatArray]
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """Columns velocity, its variance, formal std, rms, amplitude, phase, p value, dates, steps."""
     plain, full = fits
@@ -204,7 +209,7 @@ def _fit_block(
     residual = block - fitted
     square = np.nansum(residual**2, axis=1)
     columns[0] = parameters[:, RATE]
-    columns[1] = variance * scale
+    columns[1] = variance * np.where(seasonal, scales[1], scales[0])
     with np.errstate(invalid="ignore", divide="ignore"):
         columns[2] = np.sqrt(square / (present - used) * formal)
         columns[3] = np.sqrt(square / present)

@@ -19,7 +19,7 @@ from scipy.stats import norm
 from subside import _check
 from subside.errors import ArgumentError
 from subside.ops.time_model import RATE, TimeModel
-from subside.ops.uncertainty import NoiseModel, estimate_noise
+from subside.ops.uncertainty import estimate_noise
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -454,7 +454,7 @@ def _compare(
         return _Comparison(blank, blank, blank, blank, blank, blank)
     others = np.array([_without(weight, k) for k in range(n)])
     difference = series - others @ series
-    noise = _difference_noise(difference, days, model)
+    noise = estimate_noise(difference, days, classes=np.zeros(n, np.int16), model=model, date_factor=np.ones(len(days)))
     design = model.fullest(days)
     inverse = np.linalg.inv(noise.covariance(0))
     cofactor = np.linalg.inv(design.T @ inverse @ design)
@@ -475,7 +475,7 @@ def _compare(
     for k in range(n):
         toggled = others[k] if weight[k] > 0 else _with(weight, k)
         change.append(mean_rate - float(toggled @ series @ estimator))
-    std = np.sqrt(cofactor[RATE, RATE] * noise.scale.astype(np.float64))
+    std = np.sqrt(noise.variance_of(estimator, 0, np.arange(n)))
     return _Comparison(
         parameters[:, RATE].tolist(), std.tolist(), rms.tolist(), amplitude.tolist(), p_value.tolist(), change
     )
@@ -496,23 +496,6 @@ def _with(weight: FloatArray, k: int) -> FloatArray:
     more[k] = weight[weight > 0].mean()
     result: FloatArray = more / more.sum()
     return result
-
-
-def _difference_noise(difference: FloatArray, days: FloatArray, model: TimeModel) -> NoiseModel:
-    """Noise of the difference series; each is repeated so that few areas suffice to fit a shape."""
-    repeat = int(np.ceil(len(days) / len(difference))) + 1
-    copies = np.tile(difference, (repeat, 1))
-    noise = estimate_noise(copies, days, classes=np.zeros(len(copies), np.int16), model=model)
-    return NoiseModel(
-        noise.days,
-        noise.class_index[: len(difference)],
-        noise.white,
-        noise.walk,
-        noise.clock,
-        noise.date_factor,
-        noise.scale[: len(difference)],
-        noise.n_points,
-    )
 
 
 def _worst(

@@ -355,14 +355,14 @@ def _reestimate(
     u: _Usable, grid: npt.NDArray[np.complex64], c: SelectInput, options: SelectOptions
 ) -> tuple[Float, Float]:
     slope, gamma = np.zeros(len(u.index), np.float32), np.zeros(len(u.index), np.float32)
-    corner = 2 * (u.grid.row % 2) + u.grid.column % 2
+    corner = u.grid.place_in_block
     for filtered in (False, True):
         members = np.flatnonzero(u.is_filtered == filtered)
         if not len(members):
             continue
         blocks, at = np.unique(u.grid.block[members], return_inverse=True)
         patch = predict_without(grid, blocks, _margin(filtered, c, options), options.clap, cell_size=options.cell_size)
-        row = 4 * at.reshape(-1).astype(np.int64) + corner[members]
+        row = patch.shape[1] * at.reshape(-1).astype(np.int64) + corner[members]
         bperp = u.bperp if len(u.bperp) == 1 else u.bperp[members]
         slope[members], gamma[members] = fit_look_angle(
             u.phase[members], patch.reshape(-1, patch.shape[2]), row, bperp, u.slopes.trial, u.slopes.carrier

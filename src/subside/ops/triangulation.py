@@ -130,7 +130,8 @@ def _triangles(points: npt.NDArray[np.float64], extent: npt.NDArray[np.float64])
     found[is_clockwise, 1:] = found[is_clockwise, :0:-1]
     first = np.argmin(found, axis=1)[:, None]
     turned = np.take_along_axis(found, (first + np.arange(3)) % 3, axis=1)
-    return turned[np.lexsort((turned[:, 2], turned[:, 1], turned[:, 0]))]
+    ordered: npt.NDArray[np.int32] = turned[np.lexsort((turned[:, 2], turned[:, 1], turned[:, 0]))]
+    return ordered
 
 
 def _checked(easting: npt.NDArray[np.float64], northing: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -149,7 +150,8 @@ def _checked(easting: npt.NDArray[np.float64], northing: npt.NDArray[np.float64]
             f"(points {order[first]} and {order[first + 1]}); drop one of each"
         )
     points = np.column_stack([easting, northing]).astype(np.float64)
-    return points - points.mean(axis=0)
+    centred: npt.NDArray[np.float64] = points - points.mean(axis=0)
+    return centred
 
 
 def triangulate(easting: npt.NDArray[np.float64], northing: npt.NDArray[np.float64]) -> Triangulation:
@@ -180,8 +182,8 @@ def triangulate(easting: npt.NDArray[np.float64], northing: npt.NDArray[np.float
         sides = np.column_stack([order[:-1], order[1:]]).astype(np.int64)
     else:
         triangles = _triangles(points, extent)
-        sides = np.column_stack([triangles, np.roll(triangles, -1, axis=1)]).reshape(-1, 2, 3)
-        sides = sides.transpose(0, 2, 1).reshape(-1, 2).astype(np.int64)
+        ends = np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=2)
+        sides = ends.reshape(-1, 2).astype(np.int64)
     return _assemble(n, triangles, sides)
 
 

@@ -1,42 +1,37 @@
-"""Noise of displacement series: a model fitted to the residuals, and a check on pairs of points.
+"""Noise of displacement series, fitted to what the motion model leaves of them.
 
 The noise of a point is a white part, different from date to date (atmosphere relative to the reference areas,
-unfiltered decorrelation; it grows with the distance to the reference without being told to), and a random
-walk (decorrelation of distributed scatterers accumulated along a chain of short pairs). The network's own
-residuals are not used: they are zero for unfiltered points however noisy they are.
+unfiltered decorrelation; it grows with the distance to the reference without being told to), and a part that
+accumulates in time (decorrelation of distributed scatterers carried along a chain of short pairs). The
+network's own residuals are not used: they are zero for unfiltered points however noisy they are.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
+from scipy.optimize import nnls
 
 from subside import _check
 from subside.conventions import DAYS_PER_YEAR
 from subside.errors import ArgumentError
 from subside.kernels.inversion import regress_gaps
-from subside.ops.time_model import RATE, TimeModel
+from subside.ops.noise_shape import fit_shapes, tame_weights
+from subside.ops.time_model import TimeModel
 
 FloatArray = npt.NDArray[np.float64]
 
 _SAMPLE: Final = 4000
 _BLOCK: Final = 32768
-_N_ITERATIONS: Final = 8
-_SHARES: Final = np.concatenate([[0.0], np.geomspace(1e-3, 0.5, 40), 1 - np.geomspace(0.5, 1e-3, 40)[1:]])
-_TRIM: Final = 0.02
-_FACTOR_LIMITS: Final = (0.2, 5.0)
-_FACTOR_SHRINK: Final = 0.7
-_MAD: Final = 1.4826
-_GOLDEN_ANGLE: Final = np.pi * (3 - np.sqrt(5))
+_LEAST_SCALE: Final = 0.1
 
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """Covariance of the noise of each point: ``scale * (white * diag(date_factor) + walk * min(u, u'))``.
+    """Covariance of the noise of each point: ``alpha * white * diag(date_factor) + kappa * chain``.
 
     Attributes
     ----------
@@ -46,23 +41,20 @@ class NoiseModel:
         Class of each point.
     white : ndarray of float64, (class,)
         Mean variance of the white part, squared unit of the series.
-    walk : ndarray of float64, (class,)
-        Variance of the random walk after one unit of its clock.
-    clock : ndarray of float64, (class, date)
-        Clock ``u`` of the walk: years, or number of dates, whichever explains the class better.
+    chain : ndarray of float64, (class, date, date)
+        Covariance of the part that accumulates in time, squared unit of the series.
     date_factor : ndarray of float64, (date,)
         Relative white variance of each date, mean 1.
-    scale : ndarray of float32, (point,)
-        Variance of the point relative to its class; NaN where the series is too short to tell.
+    scale : ndarray of float32, (point, 2)
+        ``alpha`` and ``kappa`` of each point, about 1; NaN where the series is too short to tell.
     n_points : ndarray of int64, (class,)
-        Points the class was estimated from.
+        Points in the class.
     """
 
     days: FloatArray
     class_index: npt.NDArray[np.int16]
     white: FloatArray
-    walk: FloatArray
-    clock: FloatArray
+    chain: FloatArray
     date_factor: FloatArray
     scale: npt.NDArray[np.float32]
     n_points: npt.NDArray[np.int64]
@@ -74,9 +66,8 @@ class NoiseModel:
 
     def covariance(self, index: int) -> FloatArray:
         """Covariance of a class at scale 1, (date, date), squared unit of the series."""
-        clock = self.clock[index]
-        result: FloatArray = self.walk[index] * np.minimum.outer(clock, clock)
-        result[np.diag_indices(len(clock))] += self.white[index] * self.date_factor
+        result: FloatArray = self.chain[index].copy()
+        result[np.diag_indices(len(result))] += self.white[index] * self.date_factor
         return result
 
     def displacement_std(self, points: slice) -> npt.NDArray[np.float32]:
@@ -90,15 +81,39 @@ class NoiseModel:
         Returns
         -------
         ndarray of float32, (point, date)
-            ``sqrt(scale * (C_tt + C_00 - 2 C_0t))``, unit of the series; 0 at the first date.
+            ``sqrt(C_tt + C_00 - 2 C_0t)``, unit of the series; 0 at the first date.
         """
-        rows = np.empty((self.n_classes, len(self.days)))
-        for c in range(self.n_classes):
-            cov = self.covariance(c)
-            rows[c] = np.diagonal(cov) + cov[0, 0] - 2 * cov[0]
-        rows[:, 0] = 0.0
-        variance = rows[self.class_index[points]] * self.scale[points, None]
+        white = self.white[:, None] * (self.date_factor + self.date_factor[0])
+        chain = np.einsum("ctt->ct", self.chain) + self.chain[:, :1, 0] - 2 * self.chain[:, 0]
+        index, scale = self.class_index[points], self.scale[points].astype(np.float64)
+        variance = scale[:, :1] * white[index] + scale[:, 1:] * chain[index]
+        variance[:, 0] = 0.0
         return np.sqrt(variance).astype(np.float32)
+
+    def parts(self, index: int) -> tuple[FloatArray, FloatArray]:
+        """White and accumulated covariance of a class at scale 1, each (date, date)."""
+        return np.diag(self.white[index] * self.date_factor), self.chain[index]
+
+    def variance_of(self, functional: FloatArray, index: int, rows: npt.NDArray[np.int64]) -> FloatArray:
+        """Variance of a linear combination of the dates.
+
+        Parameters
+        ----------
+        functional : ndarray of float64, (date,)
+            Coefficients.
+        index : int
+            Class of the points.
+        rows : ndarray of int64, (row,)
+            Points, all of the class.
+
+        Returns
+        -------
+        ndarray of float64, (row,)
+            ``g' (alpha W + kappa K) g``, squared unit of the series.
+        """
+        by_part = np.array([functional @ part @ functional for part in self.parts(index)])
+        result: FloatArray = self.scale[rows].astype(np.float64) @ by_part
+        return result
 
 
 def noise_classes(
@@ -157,6 +172,22 @@ def _quantile_group(values: FloatArray, n_groups: int) -> npt.NDArray[np.int64]:
     return np.searchsorted(inner, values, side="right").astype(np.int64)
 
 
+@dataclass(frozen=True)
+class LocalPairs:
+    """Pairs of like points near each other but without a filter window in common.
+
+    Attributes
+    ----------
+    pairs : ndarray of int64, (pair, 2)
+        Indices of points; both of one class.
+    classes : ndarray of int16, (point,)
+        Classes of points whose decorrelation is alike (:func:`noise_classes` without distance).
+    """
+
+    pairs: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int16]
+
+
 def estimate_noise(
     values: npt.NDArray[np.floating],
     days: FloatArray,
@@ -164,14 +195,17 @@ def estimate_noise(
     classes: npt.NDArray[np.integer],
     model: TimeModel,
     sensitivity: FloatArray | None = None,
+    local: LocalPairs | None = None,
+    network: FloatArray | None = None,
+    date_factor: FloatArray | None = None,
 ) -> NoiseModel:
     """Fit the noise model to what the time model leaves of the series.
 
-    Per class, the shape of the covariance (share of the walk, clock) maximises the restricted likelihood of
-    the residuals under Tyler weights (each point weighed by the inverse of its own variance, so that wild
-    points do not speak for the class). The relative variance of each date is common to all classes and
-    estimated by expectation-maximisation. The level of a point is its own residual variance, drawn to
-    the class's as far as chance explains the difference.
+    The shape of each class is found by :func:`subside.ops.noise_shape.fit_shapes`. With ``local`` the part that
+    accumulates in time is found first, from differences of near points in which most of the atmosphere
+    cancels: in the series themselves one realisation of the atmosphere, shared by all points, hides it. The
+    level of a point is its own residual variance, drawn to the class's as far as chance explains the
+    difference.
 
     Parameters
     ----------
@@ -186,6 +220,14 @@ def estimate_noise(
         Motion; its fullest design is projected out.
     sensitivity : ndarray of float64, (date,), optional
         A further regressor projected out (baseline, any unit), where the DEM error is or was estimated.
+    local : LocalPairs, optional
+        Pairs for the part that accumulates.
+    network : ndarray of float64, (date, date), optional
+        Covariance of date phases under independent pair noise
+        (:func:`subside.ops.invert.network_covariance`): one more candidate, beside random walks by days
+        and by dates, for the part that accumulates.
+    date_factor : ndarray of float64, (date,), optional
+        Relative white variances of the dates, where they are known; None estimates them.
 
     Returns
     -------
@@ -194,7 +236,7 @@ def estimate_noise(
     Raises
     ------
     ArgumentError
-        If shapes disagree or no class has enough points without gaps.
+        If shapes disagree, or there are too few dates or points without gaps.
     """
     _check.shape((None, len(days)), values=values)
     _check.shape((len(values),), classes=classes)
@@ -206,36 +248,69 @@ def estimate_noise(
     basis = np.linalg.qr(design, mode="complete")[0][:, design.shape[1] :]
     class_index = np.asarray(classes, np.int16)
     n_classes = int(class_index.max(initial=0)) + 1
-    samples = _residual_samples(values, class_index, n_classes, basis)
-    clocks = np.stack([(days - days[0]) / DAYS_PER_YEAR, np.arange(len(days), dtype=np.float64)])
-    shapes = _fit_shapes(samples, basis, clocks)
-    white, walk, clock, factor = shapes
+    enough = basis.shape[1] // 2 + 4 if date_factor is None else 2
+    samples = _residual_samples(values, class_index, basis, enough)
+    candidates = _candidates(days, network)
+    chains = None if local is None else _local_chains(values, days, class_index, local, (model, sensitivity), network)
+    white, chain, factor = fit_shapes(samples, basis, candidates, date_factor=date_factor, chains=chains)
     noise = NoiseModel(
         np.asarray(days, np.float64),
         class_index,
         white,
-        walk,
-        clock,
+        chain,
         factor,
-        np.ones(len(values), np.float32),
+        np.ones((len(values), 2), np.float32),
         np.bincount(class_index, minlength=n_classes),
     )
     return _with_levels(noise, values, design)
 
 
+def _candidates(days: FloatArray, network: FloatArray | None) -> FloatArray:
+    clocks = ((days - days[0]) / DAYS_PER_YEAR, np.arange(len(days), dtype=np.float64))
+    found = [np.minimum.outer(clock, clock) for clock in clocks]
+    return np.stack(found if network is None else [*found, network])
+
+
+def _local_chains(
+    values: npt.NDArray[np.floating],
+    days: FloatArray,
+    class_index: npt.NDArray[np.int16],
+    local: LocalPairs,
+    motion: tuple[TimeModel, FloatArray | None],
+    network: FloatArray | None,
+) -> FloatArray | None:
+    """Accumulating part of each class from differences of near points; None where there are too few."""
+    model, sensitivity = motion
+    first, second = local.pairs.T
+    whole = np.isfinite(values[first]).all(axis=1) & np.isfinite(values[second]).all(axis=1)
+    first, second = first[whole], second[whole]
+    present, member = np.unique(local.classes[first], return_inverse=True)
+    if len(first) < len(days):
+        return None
+    difference = (np.asarray(values[second], np.float64) - values[first]) / np.sqrt(2)
+    noise = estimate_noise(difference, days, classes=member, model=model, sensitivity=sensitivity, network=network)
+    by_local = np.tile(noise.chain.mean(axis=0), (int(local.classes.max()) + 1, 1, 1))
+    by_local[present] = noise.chain
+    n_classes = int(class_index.max(initial=0)) + 1
+    count = np.zeros((n_classes, len(by_local)))
+    np.add.at(count, (class_index, local.classes), 1.0)
+    share = count / np.maximum(count.sum(axis=1, keepdims=True), 1.0)
+    result: FloatArray = np.einsum("cl,lts->cts", share, by_local)
+    return result
+
+
 def _residual_samples(
-    values: npt.NDArray[np.floating], class_index: npt.NDArray[np.int16], n_classes: int, basis: FloatArray
+    values: npt.NDArray[np.floating], class_index: npt.NDArray[np.int16], basis: FloatArray, enough: int
 ) -> list[FloatArray]:
     """Residuals of up to a fixed number of gap-free points of each class, in the residual space."""
     whole = np.concatenate(
         [np.isfinite(values[a : a + _BLOCK]).all(axis=1) for a in range(0, len(values), _BLOCK)] or [[]]
     ).astype(bool)
-    enough = basis.shape[1] // 2 + 4
     everyone = _strided(np.flatnonzero(whole))
     if len(everyone) < enough:
         raise ArgumentError(f"`values` must have at least {enough} points without gaps, got {len(everyone)}")
     samples = []
-    for c in range(n_classes):
+    for c in range(int(class_index.max(initial=0)) + 1):
         rows = _strided(np.flatnonzero(whole & (class_index == c)))
         rows = rows if len(rows) >= enough else everyone
         samples.append(np.asarray(values[rows], np.float64) @ basis)
@@ -248,291 +323,95 @@ def _strided(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return rows[np.linspace(0, len(rows) - 1, _SAMPLE).astype(np.int64)]
 
 
-def _fit_shapes(
-    samples: list[FloatArray], basis: FloatArray, clocks: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """White and walk variance, clock of each class at trace-normalised scale, and the factor of each date."""
-    n_dates, m = basis.shape
-    walks = [basis.T @ np.minimum.outer(u, u) @ basis for u in clocks]
-    factor = np.ones(n_dates)
-    white, walk = np.ones(len(samples)), np.zeros(len(samples))
-    choice = np.zeros(len(samples), np.int64)
-    weights = np.array([len(y) for y in samples], np.float64)
-    for _ in range(_N_ITERATIONS):
-        plain = basis.T @ (factor[:, None] * basis)
-        numerator, denominator = np.zeros(n_dates), 0.0
-        for c, y in enumerate(samples):
-            inverse = np.linalg.inv(white[c] * plain + walk[c] * walks[choice[c]])
-            level = np.einsum("pi,ij,pj->p", y, inverse, y, optimize=True)
-            keep = level > 0
-            moment = m * (y[keep].T @ (y[keep] / level[keep, None])) / max(np.count_nonzero(keep), 1)
-            choice[c], white[c], walk[c] = _best_shape(moment, plain, walks)
-            inverse = np.linalg.inv(white[c] * plain + walk[c] * walks[choice[c]])
-            project = basis @ inverse
-            weight = weights[c] * white[c] * np.trace(inverse @ plain) / m
-            prior = white[c] * factor
-            spread = np.einsum("ti,ij,tj->t", project, moment, project) - np.einsum("ti,ti->t", project, basis)
-            numerator += weight * (factor + prior * factor * spread)
-            denominator += weight
-        if denominator > 0:
-            fresh = np.clip(numerator / denominator, 1e-3, None)
-            factor = np.clip(fresh / fresh.mean(), *_FACTOR_LIMITS)
-            factor /= factor.mean()
-    factor = factor**_FACTOR_SHRINK
-    return white, walk, clocks[choice], factor / factor.mean()
-
-
-def _best_shape(moment: FloatArray, plain: FloatArray, walks: list[FloatArray]) -> tuple[int, float, float]:
-    """Clock, white and walk variance of greatest restricted likelihood for a moment matrix."""
-    lower = np.linalg.cholesky(plain)
-    best = (np.inf, 0, 1.0, 0.0)
-    for index, matrix in enumerate(walks):
-        half = np.linalg.solve(lower, matrix)
-        relative, vectors = np.linalg.eigh(np.linalg.solve(lower, half.T))
-        energy = np.linalg.solve(lower, np.linalg.solve(lower, moment).T)
-        power = np.einsum("ik,ij,jk->k", vectors, energy, vectors)
-        unit = relative.mean()
-        variance = (1 - _SHARES)[:, None] + _SHARES[:, None] * relative / unit
-        level = (power / variance).mean(axis=1)
-        minus_log = len(power) * np.log(level) + np.log(variance).sum(axis=1)
-        k = int(np.argmin(minus_log))
-        if minus_log[k] < best[0] - 1e-9:
-            share = float(_SHARES[k])
-            best = (
-                float(minus_log[k]),
-                index,
-                float(level[k] * (1 - share)),
-                float(level[k] * share / unit),
-            )
-    return best[1], best[2], best[3]
-
-
 def _with_levels(noise: NoiseModel, values: npt.NDArray[np.floating], design: FloatArray) -> NoiseModel:
-    """Set the level of each class and point."""
-    quadratic, dof = residual_quadratic(noise, values, design)
-    with np.errstate(invalid="ignore"):
-        level = quadratic / dof
-    white, walk = noise.white.copy(), noise.walk.copy()
-    scale = np.full(len(values), np.nan, np.float32)
+    """Set the level of each class and the two scales of each point.
+
+    In the basis where both parts of the class covariance are diagonal, a residual has variances
+    ``alpha a_k + kappa c_k``. The scales are the best linear predictor from the score of their likelihood, with
+    prior variances from the spread of the scores over the class.
+    """
+    white, chain = noise.white.copy(), noise.chain.copy()
+    scale = np.full((len(values), 2), np.nan, np.float32)
     for c in range(noise.n_classes):
-        rows = np.flatnonzero((noise.class_index == c) & np.isfinite(level))
-        if len(rows) == 0:
+        members = np.flatnonzero(noise.class_index == c)
+        spectrum = _Spectrum.of(noise, c, design)
+        power, gap_level = _class_powers(spectrum, values, members)
+        whole = np.isfinite(power).all(axis=1)
+        level = np.where(whole, power.sum(axis=1) / spectrum.n, gap_level)
+        known = np.isfinite(level)
+        if not known.any():
             continue
-        ordered = np.sort(level[rows])
-        kept = ordered[: max(1, round(len(ordered) * (1 - _TRIM)))]
-        mean = float(kept.mean())
+        tame = np.zeros(len(level))
+        tame[known] = tame_weights(level[known])
+        mean = float(np.mean(level[known] * tame[known]))
         if mean <= 0:
             continue
         white[c] *= mean
-        walk[c] *= mean
-        chance = 2.0 / dof[rows]
-        between = max(float(kept.var()) / mean**2 - float(chance.mean()), 0.0)
+        chain[c] *= mean
+        score = 0.5 * (power[whole] / mean - spectrum.share.sum(axis=1))
+        scale[members[whole]] = _predict_scales(score, tame[whole] == 1.0, 0.5 * spectrum.share @ spectrum.share.T)
+        gaps = known & ~whole
+        chance = 2.0 / spectrum.n
+        between = max(float(np.var(level[tame == 1.0])) / mean**2 - chance, 0.0)
         trust = between / (between + chance)
-        scale[rows] = np.clip(1 + trust * (level[rows] / mean - 1), 0.1, None)
-    return NoiseModel(noise.days, noise.class_index, white, walk, noise.clock, noise.date_factor, scale, noise.n_points)
-
-
-def residual_quadratic(
-    noise: NoiseModel, values: npt.NDArray[np.floating], design: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Residual of a generalised least-squares fit, weighed by the class covariance.
-
-    Parameters
-    ----------
-    noise : NoiseModel
-        Classes and covariances; levels of points are not used.
-    values : ndarray of float, (point, date)
-        Series; NaN is a gap.
-    design : ndarray of float64, (date, parameter)
-        Regressors.
-
-    Returns
-    -------
-    quadratic, dof : ndarray of float64, (point,)
-        ``r' C^-1 r``, and dates present minus parameters; NaN where too few dates.
-    """
-    quadratic = np.full(len(values), np.nan)
-    dof = np.full(len(values), np.nan)
-    n_par = design.shape[1]
-    for c in range(noise.n_classes):
-        covariance = noise.covariance(c)
-        whiten = np.linalg.inv(np.linalg.cholesky(covariance))
-        q, _ = np.linalg.qr(whiten @ design, mode="complete")
-        operator = q[:, n_par:].T @ whiten
-        members = np.flatnonzero(noise.class_index == c)
-        for start in range(0, len(members), _BLOCK):
-            rows = members[start : start + _BLOCK]
-            block = np.asarray(values[rows], np.float64)
-            residual = block @ operator.T
-            quadratic[rows] = np.einsum("pk,pk->p", residual, residual)
-            dof[rows] = len(design) - n_par
-            gaps = np.flatnonzero(~np.isfinite(quadratic[rows]))
-            if len(gaps):
-                out = np.empty((len(gaps), n_par))
-                present = np.empty(len(gaps), np.int32)
-                square = np.empty(len(gaps))
-                regress_gaps(block[gaps], design, covariance, out, np.empty_like(out), square, present)
-                quadratic[rows[gaps]] = square
-                dof[rows[gaps]] = np.where(np.isfinite(square), present - n_par, np.nan)
-    return quadratic, dof
+        scale[members[gaps]] = np.clip(1 + trust * (level[gaps, None] / mean - 1), _LEAST_SCALE, None)
+    return replace(noise, white=white, chain=chain, scale=scale)
 
 
 @dataclass(frozen=True)
-class EmpiricalErrors:
-    """Spread of the rate differences of pairs of points too far apart to share a filter window.
+class _Spectrum:
+    """Residual space of a class in the basis where both parts of its covariance are diagonal.
 
-    Attributes
-    ----------
-    distance : ndarray of float64, (distance class,)
-        Nominal distance of the pairs, m.
-    n_pairs : ndarray of int64, (stratum, distance class)
-        Pairs found; stratum 0 unfiltered, 1 filtered.
-    velocity_spread : ndarray of float64, (stratum, distance class)
-        Robust standard deviation (1.4826 MAD) of the differences over sqrt(2), unit of the series per year;
-        real differences of motion are in it. NaN where pairs are few.
-    ratio : ndarray of float64, (stratum, distance class)
-        Robust standard deviation of the differences over the one the noise model gives them.
-    inflation : ndarray of float64, (stratum,)
-        Factor to apply to the modelled standard deviation: the ratio of the nearest class with enough
-        pairs, where it exceeds 1 by more than chance; never below 1.
+    ``operator`` maps a series to unit-variance components; ``share`` holds the part of each component's
+    variance that is white and the part that is accumulated.
     """
 
-    distance: FloatArray
-    n_pairs: npt.NDArray[np.int64]
-    velocity_spread: FloatArray
-    ratio: FloatArray
-    inflation: FloatArray
+    operator: FloatArray
+    share: FloatArray
+    design: FloatArray
+    covariance: FloatArray
 
-    def velocity_std(
-        self, is_filtered: npt.NDArray[np.bool_], distance: npt.NDArray[np.floating]
-    ) -> npt.NDArray[np.float32]:
-        """Spread of the stratum at the distance of each point from the reference.
+    @property
+    def n(self) -> int:
+        return len(self.operator)
 
-        Parameters
-        ----------
-        is_filtered : ndarray of bool, (point,)
-            Stratum.
-        distance : ndarray of float, (point,)
-            Distance to the nearest reference area, m.
-
-        Returns
-        -------
-        ndarray of float32, (point,)
-            Unit of the series per year; NaN where the stratum has too few pairs.
-        """
-        result = np.full(len(is_filtered), np.nan, np.float32)
-        for stratum in (0, 1):
-            known = np.isfinite(self.velocity_spread[stratum])
-            rows = np.asarray(is_filtered).astype(int) == stratum
-            if known.any():
-                result[rows] = np.interp(
-                    np.asarray(distance, np.float64)[rows],
-                    self.distance[known],
-                    self.velocity_spread[stratum, known],
-                )
-        return result
+    @classmethod
+    def of(cls, noise: NoiseModel, index: int, design: FloatArray) -> _Spectrum:
+        covariance = noise.covariance(index)
+        basis = np.linalg.qr(design, mode="complete")[0][:, design.shape[1] :]
+        lower = np.linalg.cholesky(basis.T @ covariance @ basis)
+        whiten = np.linalg.solve(lower, basis.T)
+        share, vectors = np.linalg.eigh(whiten @ noise.chain[index] @ whiten.T)
+        share = np.clip(share, 0.0, 1.0)
+        return cls(vectors.T @ whiten, np.stack([1 - share, share]), design, covariance)
 
 
-def empirical_errors(
-    values: npt.NDArray[np.floating],
-    days: FloatArray,
-    *,
-    position: tuple[FloatArray, FloatArray],
-    is_filtered: npt.NDArray[np.bool_],
-    model: TimeModel,
-    sensitivity: FloatArray | None = None,
-    min_separation: float = 500.0,
-    min_pairs: int = 100,
-) -> EmpiricalErrors:
-    """Compare rates of pairs of points of one stratum at several distances.
-
-    Distances start at the separation beyond which no two points share a filter window and double up to half
-    the scene. Points are taken at an even stride and their partners in directions that turn by the golden
-    angle, so that the sample is the same every time.
-
-    Parameters
-    ----------
-    values : ndarray of float, (point, date)
-        Referenced series, atmosphere in them.
-    days : ndarray of float64, (date,)
-        Days since the first date.
-    position : tuple of ndarray of float64, (point,)
-        Easting and northing, m.
-    is_filtered : ndarray of bool, (point,)
-        Stratum of each point.
-    model : TimeModel
-        Motion.
-    sensitivity : ndarray of float64, (date,), optional
-        As in :func:`estimate_noise`.
-    min_separation : float
-        Distance beyond which filter windows do not overlap, m.
-    min_pairs : int
-        Fewer pairs give no figure.
-
-    Returns
-    -------
-    EmpiricalErrors
-    """
-    xy = np.column_stack(position).astype(np.float64)
-    extent = float(np.hypot(*np.ptp(xy, axis=0))) if len(xy) else 0.0
-    n_steps = max(1, int(np.floor(np.log2(max(extent / 2 / min_separation, 1.0)))) + 1)
-    distance = min_separation * 2.0 ** np.arange(n_steps)
-    pairs, codes = [], []
-    for stratum in (0, 1):
-        members = np.flatnonzero(np.asarray(is_filtered).astype(int) == stratum)
-        if len(members) < 2:
-            continue
-        members = members[np.isfinite(values[members]).all(axis=1)]
-        for k, radius in enumerate(distance):
-            found = _partners(xy, members, float(radius))
-            if len(found) >= min_pairs:
-                pairs.append(found)
-                codes.append(np.full(len(found), stratum * n_steps + k))
-    shape = (2, n_steps)
-    count, spread, ratio = np.zeros(shape, np.int64), np.full(shape, np.nan), np.full(shape, np.nan)
-    if pairs:
-        pair, code = np.concatenate(pairs), np.concatenate(codes)
-        present, classes = np.unique(code, return_inverse=True)
-        difference = np.asarray(values[pair[:, 1]], np.float64) - np.asarray(values[pair[:, 0]], np.float64)
-        noise = estimate_noise(difference, days, classes=classes, model=model, sensitivity=sensitivity)
-        design = model.fullest(days)
-        if sensitivity is not None:
-            design = np.column_stack([design, sensitivity])
-        for c, where in enumerate(present):
-            rows = np.flatnonzero(classes == c)
-            inverse = np.linalg.inv(noise.covariance(c))
-            cofactor = np.linalg.inv(design.T @ inverse @ design)
-            rate = difference[rows] @ (inverse @ design @ cofactor[:, RATE])
-            z = rate / np.sqrt(cofactor[RATE, RATE] * noise.scale[rows])
-            index = divmod(int(where), n_steps)
-            count[index] = len(rows)
-            spread[index] = _MAD * np.median(np.abs(rate - np.median(rate))) / np.sqrt(2)
-            ratio[index] = _MAD * np.median(np.abs(z - np.median(z)))
-    return EmpiricalErrors(distance, count, spread, ratio, _inflation(ratio, count))
+def _class_powers(
+    spectrum: _Spectrum, values: npt.NDArray[np.floating], members: npt.NDArray[np.int64]
+) -> tuple[FloatArray, FloatArray]:
+    """Power of each point's residual by part, and mean residual square of the points with gaps."""
+    power = np.full((len(members), 2), np.nan)
+    level = np.full(len(members), np.nan)
+    for start in range(0, len(members), _BLOCK):
+        part = slice(start, min(start + _BLOCK, len(members)))
+        block = np.asarray(values[members[part]], np.float64)
+        power[part] = (block @ spectrum.operator.T) ** 2 @ spectrum.share.T
+        gaps = np.flatnonzero(~np.isfinite(block).all(axis=1))
+        if len(gaps):
+            out = np.empty((len(gaps), spectrum.design.shape[1]))
+            square, present = np.empty(len(gaps)), np.empty(len(gaps), np.int32)
+            regress_gaps(block[gaps], spectrum.design, spectrum.covariance, out, np.empty_like(out), square, present)
+            level[start + gaps] = square / np.maximum(present - spectrum.design.shape[1], 1)
+    return power, level
 
 
-def _partners(xy: FloatArray, members: npt.NDArray[np.int64], radius: float) -> npt.NDArray[np.int64]:
-    """Pairs of members about a radius apart, each unordered pair once."""
-    if len(members) < 2:
-        return np.empty((0, 2), np.int64)
-    start = _strided(members)
-    angle = _GOLDEN_ANGLE * np.arange(len(start))
-    aim = xy[start] + 1.2 * radius * np.column_stack([np.cos(angle), np.sin(angle)])
-    _, nearest = cKDTree(xy[members]).query(aim)
-    partner = members[nearest]
-    apart = np.hypot(*(xy[partner] - xy[start]).T)
-    keep = (apart >= radius) & (apart <= 1.5 * radius)
-    pair = np.sort(np.column_stack([start[keep], partner[keep]]), axis=1)
-    return np.unique(pair, axis=0)
-
-
-def _inflation(ratio: FloatArray, count: npt.NDArray[np.int64]) -> FloatArray:
-    result = np.ones(len(ratio))
-    for stratum in range(len(ratio)):
-        known = np.flatnonzero(np.isfinite(ratio[stratum]))
-        if len(known):
-            k = known[0]
-            chance = 2.0 / np.sqrt(count[stratum, k])
-            if ratio[stratum, k] > 1 + chance:
-                result[stratum] = ratio[stratum, k]
-    return result
+def _predict_scales(
+    score: FloatArray, is_tame: npt.NDArray[np.bool_], information: FloatArray
+) -> npt.NDArray[np.float32]:
+    """Scales of the white and accumulated parts of each point, mean about 1."""
+    if len(score) < 2:
+        return np.ones(score.shape, np.float32)
+    spread = np.mean((score[is_tame] - score[is_tame].mean(axis=0)) ** 2, axis=0)
+    prior = nnls(information.T**2, np.maximum(spread - np.diagonal(information), 0.0))[0]
+    gain = np.diag(prior) @ np.linalg.inv(np.eye(2) + information @ np.diag(prior))
+    return np.clip(1 + score @ gain.T, _LEAST_SCALE, None).astype(np.float32)

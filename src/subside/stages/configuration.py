@@ -43,11 +43,13 @@ def load_parameters(
     names = {s.name for s in stages}
     unknown = sorted(set(configuration) - names - {"project"})
     if unknown:
-        raise ProjectError(f"{file}: no stage is called {', '.join(unknown)}; the stages are {', '.join(sorted(names))}")
+        raise ProjectError(
+            f"{file}: no stage is called {', '.join(unknown)}; the stages are {', '.join(sorted(names))}"
+        )
     tables: dict[str, dict[str, Any]] = {s.name: dict(configuration.get(s.name, {})) for s in stages}
     for text in overrides:
-        stage, parameter, value = _parse_override(text, names)
-        tables[stage][parameter] = value
+        name, parameter, value = _parse_override(text, names)
+        tables[name][parameter] = value
     result: dict[str, Parameters] = {}
     faults: list[str] = []
     for stage in stages:
@@ -89,7 +91,7 @@ def default_toml(stages: Sequence[Stage], project: str) -> str:
     """Write the whole configuration with every default, unit, bound and source as comments."""
     document = tomlkit.document()
     document.add(tomlkit.comment(f"subside project {project}. Every line is a default: edit what you know better."))
-    document.add(tomlkit.comment("Memory, workers and the cluster are given on the command line: they change no result."))
+    document.add(tomlkit.comment("Memory, workers and cluster are given on the command line: they change no result."))
     for stage in stages:
         table = tomlkit.table()
         for name, field in stage.parameters.model_fields.items():
@@ -110,7 +112,11 @@ def _plain(value: Any) -> Any:
 
 
 def _describe(field: FieldInfo) -> str:
-    bounds = [f"{_SIGN[type(m).__name__]} {getattr(m, type(m).__name__.lower())}" for m in field.metadata if type(m).__name__ in _SIGN]
+    bounds = []
+    for rule in field.metadata:
+        kind = type(rule).__name__
+        if kind in _SIGN:
+            bounds.append(f"{_SIGN[kind]} {getattr(rule, kind.lower())}")
     choices = getattr(field.annotation, "__members__", None)
     text = field.description or ""
     if choices:
@@ -123,13 +129,17 @@ _SIGN = {"Gt": ">", "Ge": ">=", "Lt": "<", "Le": "<="}
 
 def parameter_reference(stages: Sequence[Stage]) -> str:
     """Write the reference page of all parameters in Markdown."""
-    lines = ["# Parameters", "", "Generated from the parameter models; set in `subside.toml` or with `--set stage.parameter=value`.", ""]
+    lines = [
+        "# Parameters",
+        "",
+        "Generated from the parameter models; set in `subside.toml` or with `--set stage.parameter=value`.",
+        "",
+    ]
     for stage in stages:
-        lines += [f"## {stage.name}", "", f"{stage.title[0].upper()}{stage.title[1:]}.", "", "| parameter | default | meaning |", "|---|---|---|"]
+        title = f"{stage.title[0].upper()}{stage.title[1:]}."
+        lines += [f"## {stage.name}", "", title, "", "| parameter | default | meaning |", "|---|---|---|"]
         for name, field in stage.parameters.model_fields.items():
             default = _plain(field.get_default(call_default_factory=True))
             lines.append(f"| `{name}` | `{default}` | {_describe(field)} |")
         lines.append("")
     return "\n".join(lines)
-
-

@@ -177,9 +177,7 @@ class Executor:
         resident = max(BASELINE_BYTES, psutil.Process().memory_info().rss)
         if self.resources.scheduler is not None:
             return self.resources.workers
-        return max(
-            1, min(self.resources.workers, int((self.resources.memory - resident) // max(block_bytes, 1)))
-        )
+        return max(1, min(self.resources.workers, int((self.resources.memory - resident) // max(block_bytes, 1))))
 
     def run(
         self,

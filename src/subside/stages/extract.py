@@ -91,9 +91,7 @@ def _calibrate(store: TrackStore) -> adaptive.SceneCalibration:
     """Estimate the scene-wide numbers from at most nine fixed samples of the stack."""
     slc = store.array("stack/slc")
     sizes = [min(n, w) for n, w in zip(slc.shape[1:], (96, 192), strict=True)]
-    starts = [
-        sorted({round(f * (n - w)) for f in (0.1, 0.5, 0.9)}) for n, w in zip(slc.shape[1:], sizes, strict=True)
-    ]
+    starts = [sorted({round(f * (n - w)) for f in (0.1, 0.5, 0.9)}) for n, w in zip(slc.shape[1:], sizes, strict=True)]
     samples = [slc[:, a : a + sizes[0], r : r + sizes[1]] for a in starts[0] for r in starts[1]]
     area = float(np.mean([adaptive.speckle_correlation_area(sample) for sample in samples]))
     return adaptive.SceneCalibration(store.read("survey/mean_amplitude"), correlation_area=area)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from subside.errors import ArgumentError, InputFileError
 from subside.io.atomic import disk_error
 from subside.io.stacks import StackSource, UnwrappedSource, open_stack
 from subside.io.store import POINT_ROWS, SHARD_LINES, TrackStore, content_digest
-from subside.model.network import Network, PairStatus
+from subside.model.network import Network, PairStatus, design_matrix
+from subside.model.stack import parse_dates
 from subside.ops.pairs import find_bridges
 from subside.stages.network import write_network
+from subside.stages.tables import PAIR_COLUMNS, column_blocks
 
 log = logging.getLogger("subside")
 
@@ -30,19 +33,34 @@ UNWRAPPED_PROVIDES = ("survey", "network", "extract", "select", "unwrap")
 
 
 def _facts(source: StackSource | UnwrappedSource, request: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(source, StackSource):
+        reference, bperp, n_looks = source.reference_date, source.bperp, float(source.n_looks)
+    else:
+        reference, bperp, n_looks = source.dates[0], _date_baselines(source), None
     return {
         "dates": list(source.dates),
-        "reference_date": source.reference_date,
+        "reference_date": reference,
         "wavelength": float(source.wavelength),
         "azimuth_spacing": float(source.azimuth_spacing),
         "range_spacing": float(source.range_spacing),
         "shape": list(source.shape),
-        "bperp": None if source.bperp is None else np.asarray(source.bperp).tolist(),
-        "n_looks": float(source.n_looks),
+        "bperp": None if bperp is None else bperp.tolist(),
+        "n_looks": n_looks,
         "source": json.loads(json.dumps(dict(source.attributes), default=str)),
         "findings": [{"code": f.code, "file": str(f.file), "message": f.message} for f in source.findings],
         "request": dict(request),
     }
+
+
+def _date_baselines(source: UnwrappedSource) -> npt.NDArray[np.float64] | None:
+    """Baselines of the dates relative to the first one, least squares from those of the pairs, (date, 2, 2)."""
+    if source.bperp is None or not np.isfinite(source.bperp).all():
+        return None
+    design = design_matrix(source.pairs, len(source.dates))[:, 1:]
+    solved = np.linalg.lstsq(design, source.bperp.reshape(len(source.pairs), 4), rcond=None)[0]
+    result = np.zeros((len(source.dates), 2, 2))
+    result[1:] = solved.reshape(-1, 2, 2)
+    return result
 
 
 def _request_digest(facts: Mapping[str, Any]) -> str:
@@ -151,7 +169,6 @@ def import_unwrapped(
     :func:`import_stack`.
     """
     facts = {**_facts(source, request), "provides": list(UNWRAPPED_PROVIDES)}
-    digest = _request_digest(facts)
     store.create()
     for stage in ("stack", *UNWRAPPED_PROVIDES):
         store.forget_stage(stage)
@@ -160,28 +177,29 @@ def import_unwrapped(
     for field, read in sorted(source.geometry.items()):
         digests.append(_import_geometry(store, field, source.shape, read))
     n_pairs = len(source.pairs)
+    whole = slice(0, source.shape[0])
     is_valid = np.zeros(source.shape, dtype=bool)
     for k in range(n_pairs):
-        is_valid |= np.isfinite(source.unwrapped(k))
+        is_valid |= np.isfinite(source.read_unwrapped(k, whole))
     azimuth, range_ = np.nonzero(is_valid)
     phase = store.create_array(
         "unwrap/phase",
         (len(azimuth), n_pairs),
         dtype=np.float32,
-        chunks=(POINT_ROWS, 8),
+        chunks=(POINT_ROWS, PAIR_COLUMNS),
         dims=("point", "pair"),
         units="rad",
     )
     coherence_sum = np.zeros(len(azimuth))
     mean_coherence = np.full(n_pairs, np.nan)
-    for k in progress_over(range(0, n_pairs, 8), description="import", console=console):
-        columns = [source.unwrapped(j)[is_valid] for j in range(k, min(k + 8, n_pairs))]
+    for _, (start, stop) in progress_over(column_blocks(n_pairs), description="import", console=console):
+        columns = [source.read_unwrapped(j, whole)[is_valid] for j in range(start, stop)]
         block = np.stack(columns, axis=1).astype(np.float32)
-        phase[:, k : k + 8] = block
+        phase[:, start:stop] = block
         digests.append({"digests": [content_digest(block)]})
-        if source.coherence is not None:
-            for j in range(k, min(k + 8, n_pairs)):
-                values = np.asarray(source.coherence(j)[is_valid], dtype=np.float64)
+        if source.read_coherence is not None:
+            for j in range(start, stop):
+                values = np.asarray(source.read_coherence(j, whole)[is_valid], dtype=np.float64)
                 mean_coherence[j] = float(np.nanmean(values))
                 coherence_sum += np.nan_to_num(values)
     _write_unwrapped_points(store, source, (azimuth, range_), coherence_sum / n_pairs)
@@ -198,7 +216,7 @@ def _write_unwrapped_points(
     azimuth, range_ = pixels
     n = len(azimuth)
     unknown = np.full(n, np.nan, dtype=np.float32)
-    mean_coherence = coherence.astype(np.float32) if source.coherence is not None else unknown
+    mean_coherence = unknown if source.read_coherence is None else coherence.astype(np.float32)
     columns: dict[str, tuple[npt.NDArray[Any], str]] = {
         "azimuth": (azimuth.astype(np.int32), "1"),
         "range": (range_.astype(np.int32), "1"),
@@ -206,7 +224,7 @@ def _write_unwrapped_points(
         "northing": (azimuth * source.azimuth_spacing, "m"),
         "temporal_coherence": (unknown, "1"),
         "shp_coherence": (mean_coherence, "1"),
-        "n_looks": (np.full(n, source.n_looks, dtype=np.float32), "1"),
+        "n_looks": (unknown, "1"),
         "amplitude_difference_dispersion": (unknown, "1"),
         "look_angle_error": (np.zeros(n, dtype=np.float32), "rad/m"),
         "n_shp": (np.zeros(n, dtype=np.int16), "1"),
@@ -218,14 +236,10 @@ def _write_unwrapped_points(
     store.write("unwrap/flags", np.zeros(n, dtype=np.uint16), dims=("point",))
 
 
-def _write_unwrapped_network(
-    store: TrackStore, source: UnwrappedSource, coherence: npt.NDArray[np.float64]
-) -> None:
+def _write_unwrapped_network(store: TrackStore, source: UnwrappedSource, coherence: npt.NDArray[np.float64]) -> None:
     pairs = np.asarray(source.pairs, dtype=np.int32)
-    days = np.array(source.dates, dtype=str)
-    stamps = np.array([f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in days], dtype="datetime64[D]")
-    date_bperp = None if source.bperp is None else np.asarray(source.bperp).mean(axis=(1, 2))
-    bperp = np.full(len(pairs), np.nan) if date_bperp is None else date_bperp[pairs[:, 1]] - date_bperp[pairs[:, 0]]
+    stamps = parse_dates(list(source.dates))
+    bperp = np.full(len(pairs), np.nan) if source.bperp is None else source.bperp.mean(axis=(1, 2))
     write_network(
         store,
         Network(
@@ -239,8 +253,6 @@ def _write_unwrapped_network(
             is_bridge=find_bridges(pairs, len(source.dates)),
         ),
     )
-
-
 
 
 def import_source(
@@ -288,8 +300,6 @@ def _parse_option(text: str) -> tuple[str, Any]:
     except json.JSONDecodeError:
         parsed = value
     if isinstance(parsed, str) and "," in parsed:
-        try:
+        with suppress(ValueError):
             parsed = tuple(float(v) for v in parsed.split(","))
-        except ValueError:
-            pass
     return name.strip().replace("-", "_"), tuple(parsed) if isinstance(parsed, list) else parsed

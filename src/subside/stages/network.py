@@ -86,15 +86,13 @@ def write_network(store: TrackStore, network: Network) -> None:
     """Write a network into its group."""
     for name, units in (("earlier", "1"), ("later", "1"), ("bperp", "m"), ("coherence", "1"), ("is_bridge", "1")):
         store.write(f"network/{name}", getattr(network, name), dims=("pair",), units=units)
-    store.write_attributes(
-        "network", {"status": [str(s) for s in network.status], "reason": list(network.reason)}
-    )
+    store.write_attributes("network", {"status": [str(s) for s in network.status], "reason": list(network.reason)})
 
 
 def date_days(store: TrackStore) -> npt.NDArray[np.float64]:
     """Days since the first date, (date,)."""
     dates = parse_dates(store.stack_attributes()["dates"])
-    return (dates - dates[0]).astype("timedelta64[D]").astype(np.float64)
+    return np.asarray((dates - dates[0]).astype("timedelta64[D]").astype(np.float64))
 
 
 def load_network(store: TrackStore) -> Network:

@@ -12,6 +12,7 @@ from subside.conventions import PointFlag
 from subside.errors import ProjectError
 from subside.io.store import POINT_ROWS, TrackStore
 from subside.model.stack import parse_dates
+from subside.ops import empirical as empirical_op
 from subside.ops import rates as rates_op
 from subside.ops import reference as reference_op
 from subside.ops import uncertainty
@@ -31,7 +32,9 @@ SIGMA_NOTE = (
 class RatesParameters(Parameters):
     """Time model of the rates."""
 
-    seasonal: Literal["auto", "yes", "no"] = Field("auto", description="annual term: per point by F test, always, never")
+    seasonal: Literal["auto", "yes", "no"] = Field(
+        "auto", description="annual term: per point by F test, always, never"
+    )
     seasonal_alpha: float = Field(0.01, gt=0, lt=1, description="significance of that test")
     steps: tuple[str, ...] = Field((), description="dates (YYYYMMDD) at which the position may jump")
 
@@ -91,7 +94,7 @@ def _run(context: StageContext) -> dict[str, Any]:
         model=model,
         sensitivity=sensitivity,
     )
-    empirical = uncertainty.empirical_errors(
+    empirical = empirical_op.empirical_errors(
         displacement,
         days,
         position=position,

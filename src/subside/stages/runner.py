@@ -100,9 +100,7 @@ def make_plan(store: TrackStore, stages: Sequence[Stage], parameters: Mapping[st
             continue
         digest = stage_digest(stage, parameters[stage.name], {name: digests[name] for name in stage.inputs})
         digests[stage.name] = digest
-        blocker = next((f"`{i}` is skipped" for i in stage.inputs if i in skipped), "") or stage.requires(
-            store
-        )
+        blocker = next((f"`{i}` is skipped" for i in stage.inputs if i in skipped), "") or stage.requires(store)
         if blocker:
             skipped[stage.name] = blocker
             steps.append(Step(stage, Action.SKIP, blocker, digest, 0))

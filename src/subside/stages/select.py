@@ -11,6 +11,7 @@ from pydantic import Field
 
 from subside.io.store import TrackStore
 from subside.ops import select as select_op
+from subside.ops.random_phase import random_coherence, trial_slopes
 from subside.stages import extract
 from subside.stages.stage import Parameters, Stage, StageContext
 from subside.stages.tables import Column, gather_tiles, pair_bperp, scene_height_factor, used_pairs, write_tile
@@ -26,6 +27,7 @@ _OWN = {
     "threshold": Column("threshold", "1"),
     "flags": Column("flags", "1"),
 }
+_CANDIDATE = (_OWN["azimuth"], _OWN["range"], _OWN["temporal_coherence"], Column("is_selected", "1"))
 COLUMNS = (*_OWN.values(), *(extract.COLUMNS[n] for n in _CARRIED))
 
 
@@ -68,9 +70,7 @@ def _candidates(
     return {n: v[order] for n, v in table.items()}, phase
 
 
-def _select_tile(
-    store: TrackStore, block: tuple[int, select_op.Tile], common: Mapping[str, Any]
-) -> dict[str, Any]:
+def _select_tile(store: TrackStore, block: tuple[int, select_op.Tile], common: Mapping[str, Any]) -> dict[str, Any]:
     number, tile = block
     options: select_op.SelectOptions = common["options"]
     table, phase = _candidates(store, tile.halo)
@@ -113,6 +113,10 @@ def _select_tile(
     columns = {c: v[keep] for c, v in zip(_OWN.values(), values, strict=True)}
     columns |= {extract.COLUMNS[n]: table[n][keep] for n in _CARRIED}
     write_tile(store, f"select/tile_{number}", columns, phase[keep])
+    core = _inside(table, tile.core)
+    seen = (table["azimuth"], table["range"], own[0], keep)
+    candidates = {c: v[core] for c, v in zip(_CANDIDATE, seen, strict=True)}
+    write_tile(store, f"select/tile_{number}/candidate", candidates)
     return {"points": int(keep.sum()), "expected_false": expected}
 
 
@@ -149,6 +153,15 @@ def _run(context: StageContext) -> dict[str, Any]:
     )
     if not store.has("select/gathered"):
         gather_tiles(store, "select", [name for name, _ in blocks], COLUMNS)
+        for column in _CANDIDATE:
+            parts = [store.read(f"select/{name}/candidate/{column.name}") for name, _ in blocks]
+            store.write(f"select/candidate/{column.name}", np.concatenate(parts), dims=("candidate",))
+        noise = random_coherence(
+            pairs,
+            len(facts["dates"]),
+            slopes=trial_slopes(bperp, len(pairs), options.max_dem_error / factor if factor else 0.0),
+        )
+        store.write("select/noise_coherence", noise.closing, dims=("draw",))
         store.write("select/gathered", np.ones(1, dtype=bool), dims=("one",))
     for name, _ in blocks:
         store.remove(f"select/{name}")

@@ -86,7 +86,7 @@ def run_session(
 
 def status_of(session: Session) -> list[dict[str, Any]]:
     """State of each stage with the facts it left, JSON-able."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for step in session.steps():
         state = session.store.stage_state(step.stage.name) or {}
         is_current = step.action is Action.DONE
@@ -95,7 +95,7 @@ def status_of(session: Session) -> list[dict[str, Any]]:
                 "stage": step.stage.name,
                 "state": str(step.action) if not is_current else "done",
                 "why": step.why,
-                **{k: state[k] for k in ("facts", "wall_seconds", "cpu_seconds", "peak_bytes") if k in state},
             }
+            | {k: state[k] for k in ("facts", "wall_seconds", "cpu_seconds", "peak_bytes") if k in state}
         )
     return rows

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 
 from subside.errors import ArgumentError
@@ -15,7 +16,7 @@ from subside.io.project import Project
 from subside.io.stacks import StackSource, write_snap_tree
 from subside.io.store import TrackStore
 from subside.model.stack import Stack, format_dates
-from subside.ops.score import Score, ScoredPoints, TruthReference, score_chain
+from subside.ops.score import Score, ScoredPoints, TruthReference, pixel_groups, score_chain, true_rates
 from subside.ops.simulate import CoherenceTruth, SimulatedScene, Truth, scene, simulate
 from subside.stages.catalogue import STAGES
 from subside.stages.configuration import default_toml
@@ -131,11 +132,7 @@ def load_truth(path: Path) -> Truth:
     )
 
 
-def score_track(store: TrackStore, truth: Truth) -> Score:
-    """Score the finished results of a simulated track.
-
-    The truth is put through the reference areas and the ramp removal of the run.
-    """
+def _scored(store: TrackStore) -> tuple[ScoredPoints, TruthReference]:
     scale = -store.stack_attributes()["wavelength"] / (4 * np.pi)
     state = store.stage_state("correct") or {}
     points = ScoredPoints(
@@ -157,4 +154,49 @@ def score_track(store: TrackStore, truth: Truth) -> Score:
         ramp_weights=store.read("correct/ramp_weights"),
         distance=store.read("rates/distance_to_reference"),
     )
+    return points, reference
+
+
+def score_track(store: TrackStore, truth: Truth) -> Score:
+    """Score the finished results of a simulated track.
+
+    The truth is put through the reference areas and the ramp removal of the run.
+    """
+    points, reference = _scored(store)
     return score_chain(truth, points, reference=reference)
+
+
+@dataclass(frozen=True)
+class RateComparison:
+    """Estimated and true rates of the default set.
+
+    Attributes
+    ----------
+    strata : tuple of str
+        Names of the kinds of scatterer.
+    stratum : ndarray of int, (point,)
+        Position in ``strata``.
+    estimated, true, std : ndarray of float64, (point,)
+        m/yr; the true rate through the reference and ramp removal of the run.
+    """
+
+    strata: tuple[str, ...]
+    stratum: npt.NDArray[np.int64]
+    estimated: npt.NDArray[np.float64]
+    true: npt.NDArray[np.float64]
+    std: npt.NDArray[np.float64]
+
+
+def compare_rates(store: TrackStore, truth: Truth) -> RateComparison:
+    """Pair the rates of the default set of a simulated track with the true ones."""
+    points, reference = _scored(store)
+    true = true_rates(truth, points, reference=reference)
+    keep = (points.flags == 0) & np.isfinite(points.velocity)
+    groups = pixel_groups(truth)[points.azimuth, points.range].astype(np.int64)
+    return RateComparison(
+        ("noise", "DS", "PS", "PS side lobe"),
+        groups[keep],
+        np.asarray(points.velocity, np.float64)[keep],
+        true[keep],
+        np.asarray(points.velocity_std, np.float64)[keep],
+    )

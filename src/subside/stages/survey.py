@@ -17,6 +17,9 @@ from subside.stages.stage import Parameters, Stage, StageContext
 _SEGMENT_WINDOWS = 128
 """Windows of a row computed at a time, which bounds the memory of a row for any scene width."""
 
+_BLOCK_LINES = 128
+"""Lines a block spans, at least one row of windows: chunks of the stack are then read few times over."""
+
 
 class SurveyParameters(Parameters):
     """Which pairs are surveyed, and in what windows."""
@@ -39,25 +42,38 @@ def _layout(store: TrackStore, parameters: SurveyParameters) -> pairs_op.SurveyW
     )
 
 
-def _survey_row(store: TrackStore, row: int, common: Mapping[str, Any]) -> dict[str, Any]:
+def _rows_per_block(windows: pairs_op.SurveyWindows) -> int:
+    return max(1, _BLOCK_LINES // windows.stride[0])
+
+
+def _survey_rows(store: TrackStore, block: tuple[int, int], common: Mapping[str, Any]) -> dict[str, Any]:
     windows: pairs_op.SurveyWindows = common["windows"]
     pairs = np.asarray(common["pairs"], dtype=np.int32)
     slc = store.array("stack/slc")
-    lines = slice(row * windows.stride[0], row * windows.stride[0] + windows.size[0])
+    n_rows = block[1] - block[0]
+    first_line = block[0] * windows.stride[0]
+    lines = slice(first_line, (block[1] - 1) * windows.stride[0] + windows.size[0])
     sums = np.zeros(slc.shape[0])
     counts = np.zeros(slc.shape[0], dtype=np.int64)
-    interferogram = store.array("survey/interferogram")
-    noise = store.array("survey/noise")
+    interferogram = np.empty((len(pairs), n_rows, windows.shape[1]), dtype=np.complex64)
+    noise = np.empty(interferogram.shape, dtype=np.float32)
+    amplitude = np.empty(interferogram.shape[1:], dtype=np.float32)
     for start in range(0, windows.shape[1], _SEGMENT_WINDOWS):
         stop = min(start + _SEGMENT_WINDOWS, windows.shape[1])
-        first = start * windows.stride[1]
-        last = (stop - 1) * windows.stride[1] + windows.size[1]
+        columns = slice(start * windows.stride[1], (stop - 1) * windows.stride[1] + windows.size[1])
         part = pairs_op.SurveyWindows(windows.size, windows.stride, (1, stop - start))
-        found = pairs_op.survey_row(slc[:, lines, first:last], pairs, windows=part)
-        interferogram[:, row, start:stop] = found.interferogram
-        noise[:, row, start:stop] = found.noise
-        sums += found.amplitude_sum
-        counts += found.amplitude_count
+        band = slc[:, lines, columns]
+        for row in range(n_rows):
+            offset = row * windows.stride[0]
+            found = pairs_op.survey_row(band[:, offset : offset + windows.size[0]], pairs, windows=part)
+            interferogram[:, row, start:stop] = found.interferogram
+            noise[:, row, start:stop] = found.noise
+            amplitude[row, start:stop] = found.amplitude
+            sums += found.amplitude_sum
+            counts += found.amplitude_count
+    store.array("survey/interferogram")[:, slice(*block)] = interferogram
+    store.array("survey/noise")[:, slice(*block)] = noise
+    store.array("survey/amplitude")[slice(*block)] = amplitude
     return {"amplitude_sum": sums.tolist(), "amplitude_count": counts.tolist()}
 
 
@@ -69,19 +85,29 @@ def _run(context: StageContext) -> dict[str, Any]:
     pairs, is_regular = pairs_op.admissible(
         stack.days, bperp, max_bperp=parameters.max_bperp, max_gap_days=parameters.max_gap_days
     )
+    per_block = _rows_per_block(windows)
+    starts = range(0, windows.shape[0], per_block)
     if not context.is_resumed or not store.has("survey/noise"):
+        store.create_array(
+            "survey/amplitude",
+            windows.shape,
+            dtype=np.float32,
+            chunks=(per_block, windows.shape[1]),
+            dims=("window_azimuth", "window_range"),
+            units="1",
+        )
         for name, dtype in (("interferogram", np.complex64), ("noise", np.float32)):
             store.create_array(
                 f"survey/{name}",
                 (len(pairs), *windows.shape),
                 dtype=dtype,
-                chunks=(len(pairs), 1, windows.shape[1]),
+                chunks=(len(pairs), per_block, windows.shape[1]),
                 dims=("pair", "window_azimuth", "window_range"),
                 units="1",
             )
     rows = context.run_blocks(
-        _survey_row,
-        [(f"row_{k}", k) for k in range(windows.shape[0])],
+        _survey_rows,
+        [(f"rows_{a}", (a, min(a + per_block, windows.shape[0]))) for a in starts],
         common={"windows": windows, "pairs": pairs.tolist()},
         block_bytes=_block_bytes(store, parameters),
         label="survey",
@@ -129,9 +155,10 @@ def _block_bytes(store: TrackStore, parameters: SurveyParameters) -> int:
     windows = _layout(store, parameters)
     n_dates = store.array("stack/slc").shape[0]
     width = min(windows.shape[1], _SEGMENT_WINDOWS) * windows.stride[1] + CHUNK_SAMPLES
-    lines = -(-(windows.size[0] + CHUNK_LINES) // CHUNK_LINES) * CHUNK_LINES
+    lines = max(_BLOCK_LINES, windows.size[0]) + 2 * CHUNK_LINES
     used = min(windows.shape[1], _SEGMENT_WINDOWS)
-    return int(8 * n_dates * (width * lines + 3 * used * windows.size[0] * windows.size[1] + 3 * used * n_dates))
+    results = 12 * 6 * n_dates * _rows_per_block(windows) * windows.shape[1]
+    return int(8 * n_dates * (width * lines + 3 * used * (windows.size[0] * windows.size[1] + n_dates)) + results)
 
 
 STAGE = Stage(

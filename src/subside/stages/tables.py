@@ -154,9 +154,7 @@ def point_bperp(store: TrackStore, rows: slice) -> npt.NDArray[np.float64] | Non
     if corners is None:
         return None
     lines, samples = store.stack_attributes()["shape"]
-    return bperp_at(
-        corners, store.array("select/azimuth")[rows], store.array("select/range")[rows], (lines, samples)
-    )
+    return bperp_at(corners, store.array("select/azimuth")[rows], store.array("select/range")[rows], (lines, samples))
 
 
 def point_geometry(store: TrackStore, field: str) -> npt.NDArray[np.float64] | None:

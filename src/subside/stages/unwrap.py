@@ -17,12 +17,13 @@ from subside.errors import ProjectError
 from subside.io.store import POINT_ROWS, TrackStore
 from subside.ops import closure
 from subside.ops import unwrap as unwrap_op
+from subside.ops.arc_model import ARC_BLOCK, ArcModel, ArcStatistics, UnwrapOptions, all_arc_statistics, arc_model
 from subside.ops.triangulation import Triangulation, triangulate
 from subside.stages.network import date_days
 from subside.stages.stage import Parameters, Stage, StageContext
 from subside.stages.tables import PAIR_COLUMNS, column_blocks, n_points_of, pair_bperp, point_blocks, used_pairs
 
-ARC_ROWS = 8 * unwrap_op.ARC_BLOCK
+ARC_ROWS = 8 * ARC_BLOCK
 """Arcs of a block; a whole number of chunks of the arc arrays."""
 
 
@@ -38,9 +39,9 @@ class UnwrapParameters(Parameters):
     peak_margin: float = Field(0.1, ge=0, le=1, description="height of the periodogram's peak above other lobes")
     max_arc_noise: float = Field(1.5, gt=0, description="noise above which an arc joins nothing, rad")
 
-    def options(self) -> unwrap_op.UnwrapOptions:
+    def options(self) -> UnwrapOptions:
         """Return the same as the operation takes it."""
-        return unwrap_op.UnwrapOptions(**self.model_dump())
+        return UnwrapOptions(**self.model_dump())
 
 
 def load_triangulation(store: TrackStore) -> Triangulation:
@@ -64,20 +65,20 @@ def _inputs(path: Path, digest: str) -> tuple[Triangulation, npt.NDArray[np.floa
 
 
 @lru_cache(maxsize=1)
-def _statistics(path: Path, digest: str) -> unwrap_op.ArcStatistics:
+def _statistics(path: Path, digest: str) -> ArcStatistics:
     store = TrackStore(path)
-    return unwrap_op.ArcStatistics(store.read("unwrap/arc_coefficients"), store.read("unwrap/arc_sigma"))
+    return ArcStatistics(store.read("unwrap/arc_coefficients"), store.read("unwrap/arc_sigma"))
 
 
-def _model(store: TrackStore, options: unwrap_op.UnwrapOptions) -> unwrap_op.ArcModel:
+def _model(store: TrackStore, options: UnwrapOptions) -> ArcModel:
     pairs = used_pairs(store)
-    return unwrap_op.arc_model(pairs, date_days(store), bperp=pair_bperp(store, pairs), options=options)
+    return arc_model(pairs, date_days(store), bperp=pair_bperp(store, pairs), options=options)
 
 
 def _fit_arcs(store: TrackStore, block: tuple[int, int], common: Mapping[str, Any]) -> dict[str, Any]:
     mesh, phase = _inputs(store.path, common["digest"])
     rows = slice(*block)
-    found = unwrap_op.all_arc_statistics(phase, mesh.arcs[rows], model=_model(store, common["options"]))
+    found = all_arc_statistics(phase, mesh.arcs[rows], model=_model(store, common["options"]))
     store.array("unwrap/arc_coefficients")[rows] = found.coefficients
     store.array("unwrap/arc_sigma")[rows] = found.sigma
     return {}
@@ -110,7 +111,10 @@ def _close(store: TrackStore, block: tuple[int, int], common: Mapping[str, Any])
     )
     store.array("unwrap/phase")[rows] = (phase + 2.0 * np.pi * done.cycles).astype(np.float32)
     store.array("unwrap/is_suspect")[rows] = done.is_suspect
+    n_open, pair_points = closure.open_loops(loops, phase=phase, cycles=done.cycles)
+    store.array("unwrap/n_open_loops")[rows] = n_open
     return {
+        "pair_points": pair_points.tolist(),
         "failed": done.n_failed.tolist(),
         "failed_after": done.n_failed_after.tolist(),
         "repaired": int(done.n_repaired.sum()),
@@ -159,9 +163,8 @@ def _create_arrays(store: TrackStore, mesh: Triangulation, n_pairs: int, n_coeff
         dims=("point", "pair"),
         units="rad",
     )
-    store.create_array(
-        "unwrap/is_suspect", (n,), dtype=bool, chunks=(POINT_ROWS,), dims=("point",), units="1"
-    )
+    for name, dtype in (("n_open_loops", np.int16), ("is_suspect", bool)):
+        store.create_array(f"unwrap/{name}", (n,), dtype=dtype, chunks=(POINT_ROWS,), dims=("point",), units="1")
 
 
 def _run(context: StageContext) -> dict[str, Any]:
@@ -186,7 +189,7 @@ def _run(context: StageContext) -> dict[str, Any]:
         _fit_arcs,
         [(f"arcs_{k}", (a, min(a + ARC_ROWS, n_arcs))) for k, a in enumerate(range(0, n_arcs, ARC_ROWS))],
         common=common,
-        block_bytes=resident // 4 + unwrap_op.ARC_BLOCK * len(pairs) * 16,
+        block_bytes=resident // 4 + ARC_BLOCK * len(pairs) * 16,
         label="unwrap: arcs in time",
     )
     solved = context.run_blocks(
@@ -210,7 +213,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     return _finish(store, options, (loops, solved, closed), n_points)
 
 
-def _finish(store: TrackStore, options: unwrap_op.UnwrapOptions, parts: tuple[Any, ...], n_points: int) -> dict[str, Any]:
+def _finish(store: TrackStore, options: UnwrapOptions, parts: tuple[Any, ...], n_points: int) -> dict[str, Any]:
     loops, solved, closed = parts
     isolated = unwrap_op.isolated_points(
         load_triangulation(store), sigma=store.read("unwrap/arc_sigma"), options=options
@@ -221,6 +224,8 @@ def _finish(store: TrackStore, options: unwrap_op.UnwrapOptions, parts: tuple[An
     failed = np.sum([c["failed"] for c in closed.values()], axis=0) / n_points
     after = np.sum([c["failed_after"] for c in closed.values()], axis=0) / n_points
     store.write("unwrap/loop_misclosed", np.stack([failed, after]), dims=("when", "loop"))
+    shares = np.sum([c["pair_points"] for c in closed.values()], axis=0) / n_points
+    store.write("unwrap/pair_open_share", shares, dims=("pair",))
     residues = [r for part in solved.values() for r in part["residues"]]
     store.write("unwrap/residues", np.array(residues, dtype=np.int64), dims=("pair",))
     return {

@@ -178,9 +178,7 @@ def write_geotiff(table: PointTable, path: Path, *, cell_size: float = CELL_SIZE
                 target.set_band_description(index, name)
                 target.set_band_unit(index, tags["unit"])
                 target.update_tags(index, **tags)
-        rasterio.shutil.copy(
-            plain, temporary, driver="COG", compress="DEFLATE", overview_resampling="AVERAGE"
-        )
+        rasterio.shutil.copy(plain, temporary, driver="COG", compress="DEFLATE", overview_resampling="AVERAGE")
         _verify_copy(plain, temporary)
 
 

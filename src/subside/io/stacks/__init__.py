@@ -52,7 +52,7 @@ def open_stack(fmt: str, sources: Sequence[Path], **options: Any) -> StackSource
     Returns
     -------
     StackSource or UnwrappedSource
-        The second for ``'unwrapped'``. Each finding is also issued as a warning.
+        The second for ``'unwrapped'``. A warning is issued for each code among its findings.
 
     Raises
     ------
@@ -75,7 +75,9 @@ def open_stack(fmt: str, sources: Sequence[Path], **options: Any) -> StackSource
         if not path.exists():
             refuse("S101", path, "source must exist")
     source = FORMATS[fmt](paths, **options)
-    for finding in source.findings:
-        category = InputRepairWarning if finding.code.startswith("W1") else UnknownQuantityWarning
-        warnings.warn(str(finding), category, stacklevel=2)
+    for code in sorted({f.code for f in source.findings}):
+        same = [f for f in source.findings if f.code == code]
+        more = f" (and {len(same) - 1} more)" if len(same) > 1 else ""
+        category = InputRepairWarning if code.startswith("W1") else UnknownQuantityWarning
+        warnings.warn(f"{same[0]}{more}", category, stacklevel=2)
     return source

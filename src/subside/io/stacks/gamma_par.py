@@ -130,7 +130,7 @@ class RadarGeometry:
     heading : float
         Flight direction at scene centre, degrees clockwise from north.
     range_spacing, azimuth_spacing : float
-        Slant-range and azimuth spacing, m.
+        Slant-range and azimuth spacing, m. Azimuth is NaN where the header has it truncated and lacks the speed.
     near_range : float
         Slant range of the first sample, m.
     orbit_radius, earth_radius : float
@@ -210,12 +210,13 @@ def _repair_range(par: ParFile, sensor: str, range_looks: int) -> tuple[float, l
 
 
 def _repair_azimuth(par: ParFile, sensor: str, ground_scale: float) -> tuple[float, list[Finding]]:
+    """Azimuth spacing, NaN where it is truncated and the header does not tell the speed."""
     spacing, line_time = par.number("azimuth_pixel_spacing"), par.number("azimuth_line_time", np.nan)
-    velocity = _velocity(par) if np.isfinite(line_time) else None
-    if not (par.is_integer_text("azimuth_pixel_spacing") and _is_sentinel1(sensor) and velocity):
+    if not (par.is_integer_text("azimuth_pixel_spacing") and _is_sentinel1(sensor)):
         return spacing, []
-    computed = velocity * ground_scale * line_time
-    message = f"azimuth_pixel_spacing is {spacing:g} m; replaced by {computed:.4f} m (line time times ground speed)"
+    computed = (_velocity(par) or np.nan) * ground_scale * line_time
+    value = f"{computed:.4f} m" if np.isfinite(computed) else "the spacing of the longitude and latitude grids"
+    message = f"azimuth_pixel_spacing is {spacing:g} m; replaced by {value}"
     return computed, [Finding("W103", str(par.path), message)]
 
 
@@ -310,7 +311,7 @@ def _check_possible(par: ParFile, geometry: RadarGeometry) -> None:
     if not geometry.wavelength > 0:
         refuse("S109", par.path, f"field `radar_frequency` must be positive, got {par.text('radar_frequency')}")
     for name in ("range_spacing", "azimuth_spacing", "near_range"):
-        if not getattr(geometry, name) > 0:
+        if getattr(geometry, name) <= 0:
             refuse("S109", par.path, f"`{name}` must be positive, got {getattr(geometry, name)}")
     height = geometry.orbit_radius - geometry.earth_radius
     far = geometry.slant_range(geometry.shape[1] - 1)

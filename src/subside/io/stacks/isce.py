@@ -346,8 +346,8 @@ def _corner_values(grid: _Grid) -> tuple[npt.NDArray[np.float64], list[Finding]]
     u, v = (np.linspace(0, 1, n) if n > 1 else np.zeros(1) for n in grid.shape)
     uu, vv = (a.ravel() for a in np.meshgrid(u, v, indexing="ij"))
     design = np.stack([(1 - uu) * (1 - vv), (1 - uu) * vv, uu * (1 - vv), uu * vv], axis=1)
-    corners: npt.NDArray[np.float64] = np.linalg.lstsq(design, values.ravel(), rcond=None)[0].reshape(2, 2)
-    return corners, findings
+    solved = np.linalg.lstsq(design, values.ravel(), rcond=None)[0]
+    return np.asarray(solved, np.float64).reshape((2, 2)), findings
 
 
 def _jumps(values: npt.NDArray[np.float64]) -> bool:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from subside.io.codes import refuse
 from subside.io.stacks._binary import RawRaster, check_raster, complex_dtype, finite_or_zero
-from subside.io.stacks._options import check_options, dates_in, excluded, single_source
+from subside.io.stacks._options import check_options, dates_in, excluded, grid_spacing, single_source
 from subside.io.stacks.gamma_par import (
     RadarGeometry,
     corner_baselines,
@@ -94,13 +94,12 @@ def open_snap(sources: Sequence[Path], **options: Any) -> StackSource:
         findings += tree_findings(diff, edges, geometry.shape, tree.root)
     fields, geo_findings = _geo_fields(tree.root / "geo", geometry, setup.byte_order)
     bperp, base_findings = _baselines(tree, dates, reference, geometry, setup.vertical)
-    azimuth_spacing = geometry.azimuth_spacing
     return StackSource(
         dates=dates,
         reference_date=reference,
         shape=geometry.shape,
         wavelength=geometry.wavelength,
-        azimuth_spacing=azimuth_spacing,
+        azimuth_spacing=_azimuth_spacing(fields, geometry, tree.root),
         range_spacing=_ground_range_spacing(fields, geometry),
         read_slc=reader.read,
         geometry=fields,
@@ -287,6 +286,17 @@ def _viewing_fields(geometry: RadarGeometry, height: BandReader | None) -> dict[
 
     fields: dict[str, BandReader] = {"slant_range": slant_range, "incidence_angle": incidence}
     return fields | {name: component(name) for name in ("los_east", "los_north", "los_up")}
+
+
+def _azimuth_spacing(fields: Mapping[str, BandReader], geometry: RadarGeometry, root: Path) -> float:
+    if np.isfinite(geometry.azimuth_spacing):
+        return geometry.azimuth_spacing
+    found = None
+    if "longitude" in fields:
+        found = grid_spacing(fields["longitude"], fields["latitude"], geometry.shape)
+    if found is None:
+        refuse("S109", root, "azimuth_pixel_spacing is truncated; state vectors or geo/*.lon, *.lat must be there")
+    return found[0]
 
 
 def _ground_range_spacing(fields: Mapping[str, BandReader], geometry: RadarGeometry) -> float:

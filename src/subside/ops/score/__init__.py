@@ -1,6 +1,6 @@
 """Score the results of the chain against simulated truth, by kind of scatterer."""
 
-from subside.ops.score.chain import pixel_groups, pool_coverage, score_chain
+from subside.ops.score.chain import pixel_groups, pool_coverage, score_chain, true_rates
 from subside.ops.score.inputs import ScoredPoints, TruthReference
 from subside.ops.score.results import (
     CellScore,
@@ -27,4 +27,5 @@ __all__ = [
     "pixel_groups",
     "pool_coverage",
     "score_chain",
+    "true_rates",
 ]

@@ -210,6 +210,27 @@ def _group_score(group: Group, n_pixels: int, slope: Float, rate: Float, heights
     )
 
 
+def true_rates(truth: Truth, points: ScoredPoints, *, reference: TruthReference) -> Float:
+    """True linear rates put through the reference and ramp removal of a chain.
+
+    Parameters
+    ----------
+    truth : Truth
+        Of the scene.
+    points : ScoredPoints
+        Points wanted, flagged ones included.
+    reference : TruthReference
+        What was done to the rates.
+
+    Returns
+    -------
+    ndarray of float64, (point,)
+        m/yr, positive toward the satellite.
+    """
+    design = _design(truth, points.azimuth, points.range)
+    return np.asarray(points.velocity, np.float64) - _rate_errors(truth, points, design, reference)
+
+
 def score_chain(
     truth: Truth,
     points: ScoredPoints,

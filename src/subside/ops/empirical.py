@@ -1,0 +1,210 @@
+"""Rates of pairs of points against the noise model: how far apart they are, and how far they should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from subside.ops.time_model import RATE, TimeModel
+from subside.ops.uncertainty import LocalPairs, estimate_noise
+
+FloatArray = npt.NDArray[np.float64]
+
+_SAMPLE: Final = 4000
+_MAD: Final = 1.4826
+_GOLDEN_ANGLE: Final = np.pi * (3 - np.sqrt(5))
+
+
+@dataclass(frozen=True)
+class EmpiricalErrors:
+    """Spread of the rate differences of pairs of points too far apart to share a filter window.
+
+    Attributes
+    ----------
+    distance : ndarray of float64, (distance class,)
+        Nominal distance of the pairs, m.
+    n_pairs : ndarray of int64, (stratum, distance class)
+        Pairs found; stratum 0 unfiltered, 1 filtered.
+    velocity_spread : ndarray of float64, (stratum, distance class)
+        Robust standard deviation (1.4826 MAD) of the differences over sqrt(2), unit of the series per year;
+        real differences of motion are in it. NaN where pairs are few.
+    ratio : ndarray of float64, (stratum, distance class)
+        Robust standard deviation of the differences over the one the noise model gives them.
+    inflation : ndarray of float64, (stratum,)
+        Factor to apply to the modelled standard deviation: the ratio of the nearest class with enough
+        pairs, where it exceeds 1 by more than chance; never below 1.
+    """
+
+    distance: FloatArray
+    n_pairs: npt.NDArray[np.int64]
+    velocity_spread: FloatArray
+    ratio: FloatArray
+    inflation: FloatArray
+
+    def velocity_std(
+        self, is_filtered: npt.NDArray[np.bool_], distance: npt.NDArray[np.floating]
+    ) -> npt.NDArray[np.float32]:
+        """Spread of the stratum at the distance of each point from the reference.
+
+        Parameters
+        ----------
+        is_filtered : ndarray of bool, (point,)
+            Stratum.
+        distance : ndarray of float, (point,)
+            Distance to the nearest reference area, m.
+
+        Returns
+        -------
+        ndarray of float32, (point,)
+            Unit of the series per year; NaN where the stratum has too few pairs.
+        """
+        result = np.full(len(is_filtered), np.nan, np.float32)
+        for stratum in (0, 1):
+            known = np.isfinite(self.velocity_spread[stratum])
+            rows = np.asarray(is_filtered).astype(int) == stratum
+            if known.any():
+                result[rows] = np.interp(
+                    np.asarray(distance, np.float64)[rows],
+                    self.distance[known],
+                    self.velocity_spread[stratum, known],
+                )
+        return result
+
+
+def empirical_errors(
+    values: npt.NDArray[np.floating],
+    days: FloatArray,
+    *,
+    position: tuple[FloatArray, FloatArray],
+    is_filtered: npt.NDArray[np.bool_],
+    model: TimeModel,
+    sensitivity: FloatArray | None = None,
+    min_separation: float = 500.0,
+    min_pairs: int = 100,
+) -> EmpiricalErrors:
+    """Compare rates of pairs of points of one stratum at several distances.
+
+    Distances start at the separation beyond which no two points share a filter window and double up to half
+    the scene. Points are taken at an even stride and their partners in directions that turn by the golden
+    angle, so that the sample is the same every time.
+
+    Parameters
+    ----------
+    values : ndarray of float, (point, date)
+        Referenced series, atmosphere in them.
+    days : ndarray of float64, (date,)
+        Days since the first date.
+    position : tuple of ndarray of float64, (point,)
+        Easting and northing, m.
+    is_filtered : ndarray of bool, (point,)
+        Stratum of each point.
+    model : TimeModel
+        Motion.
+    sensitivity : ndarray of float64, (date,), optional
+        As in :func:`estimate_noise`.
+    min_separation : float
+        Distance beyond which filter windows do not overlap, m.
+    min_pairs : int
+        Fewer pairs give no figure.
+
+    Returns
+    -------
+    EmpiricalErrors
+    """
+    xy = np.column_stack(position).astype(np.float64)
+    extent = float(np.hypot(*np.ptp(xy, axis=0))) if len(xy) else 0.0
+    n_steps = max(1, int(np.floor(np.log2(max(extent / 2 / min_separation, 1.0)))) + 1)
+    distance = min_separation * 2.0 ** np.arange(n_steps)
+    pairs, codes = [], []
+    for stratum in (0, 1):
+        members = np.flatnonzero(np.asarray(is_filtered).astype(int) == stratum)
+        if len(members) < 2:
+            continue
+        members = members[np.isfinite(values[members]).all(axis=1)]
+        for k, radius in enumerate(distance):
+            found = _partners(xy, members, float(radius))
+            if len(found) >= min_pairs:
+                pairs.append(found)
+                codes.append(np.full(len(found), stratum * n_steps + k))
+    shape = (2, n_steps)
+    count, spread, ratio = np.zeros(shape, np.int64), np.full(shape, np.nan), np.full(shape, np.nan)
+    if pairs:
+        pair, code = np.concatenate(pairs), np.concatenate(codes)
+        present, classes = np.unique(code, return_inverse=True)
+        difference = np.asarray(values[pair[:, 1]], np.float64) - np.asarray(values[pair[:, 0]], np.float64)
+        noise = estimate_noise(difference, days, classes=classes, model=model, sensitivity=sensitivity)
+        design = model.fullest(days)
+        if sensitivity is not None:
+            design = np.column_stack([design, sensitivity])
+        for c, where in enumerate(present):
+            rows = np.flatnonzero(classes == c)
+            inverse = np.linalg.inv(noise.covariance(c))
+            cofactor = np.linalg.inv(design.T @ inverse @ design)
+            estimator = inverse @ design @ cofactor[:, RATE]
+            rate = difference[rows] @ estimator
+            z = rate / np.sqrt(noise.variance_of(estimator, c, rows))
+            index = divmod(int(where), n_steps)
+            count[index] = len(rows)
+            spread[index] = _MAD * np.median(np.abs(rate - np.median(rate))) / np.sqrt(2)
+            ratio[index] = _MAD * np.median(np.abs(z - np.median(z)))
+    return EmpiricalErrors(distance, count, spread, ratio, _inflation(ratio, count))
+
+
+def local_pairs(
+    position: tuple[FloatArray, FloatArray],
+    classes: npt.NDArray[np.integer],
+    *,
+    min_separation: float,
+) -> LocalPairs:
+    """Pair points of one class with a near one they share no filter window with.
+
+    Parameters
+    ----------
+    position : tuple of ndarray of float64, (point,)
+        Easting and northing, m.
+    classes : ndarray of int, (point,)
+        Classes of like decorrelation (:func:`subside.ops.uncertainty.noise_classes` without distance).
+    min_separation : float
+        Distance beyond which filter windows do not overlap, m.
+
+    Returns
+    -------
+    LocalPairs
+        Pairs one to one and a half times ``min_separation`` apart, each once.
+    """
+    xy = np.column_stack(position).astype(np.float64)
+    found = [_partners(xy, np.flatnonzero(classes == c), min_separation) for c in np.unique(classes)]
+    return LocalPairs(np.concatenate(found), np.asarray(classes, np.int16))
+
+
+def _partners(xy: FloatArray, members: npt.NDArray[np.int64], radius: float) -> npt.NDArray[np.int64]:
+    """Pairs of members about a radius apart, each unordered pair once."""
+    if len(members) < 2:
+        return np.empty((0, 2), np.int64)
+    start = members
+    if len(members) > _SAMPLE:
+        start = members[np.linspace(0, len(members) - 1, _SAMPLE).astype(np.int64)]
+    angle = _GOLDEN_ANGLE * np.arange(len(start))
+    aim = xy[start] + 1.2 * radius * np.column_stack([np.cos(angle), np.sin(angle)])
+    _, nearest = cKDTree(xy[members]).query(aim)
+    partner = members[nearest]
+    apart = np.hypot(*(xy[partner] - xy[start]).T)
+    keep = (apart >= radius) & (apart <= 1.5 * radius)
+    pair = np.sort(np.column_stack([start[keep], partner[keep]]), axis=1)
+    return np.unique(pair, axis=0)
+
+
+def _inflation(ratio: FloatArray, count: npt.NDArray[np.int64]) -> FloatArray:
+    result = np.ones(len(ratio))
+    for stratum in range(len(ratio)):
+        known = np.flatnonzero(np.isfinite(ratio[stratum]))
+        if len(known):
+            k = known[0]
+            chance = 2.0 / np.sqrt(count[stratum, k])
+            if ratio[stratum, k] > 1 + chance:
+                result[stratum] = ratio[stratum, k]
+    return result
