@@ -264,7 +264,8 @@ def write_isce_tree(truth: Truth, path: Path, *, is_virtual: bool = False) -> Pa
             write_tiff(folder / "hidden.tif", truth.slc[k])
             lines, samples = truth.shape
             (folder / f"{date}.slc.full.vrt").write_text(
-                f'<VRTDataset rasterXSize="{samples}" rasterYSize="{lines}"><VRTRasterBand dataType="CFloat32" band="1">'
+                f'<VRTDataset rasterXSize="{samples}" rasterYSize="{lines}">'
+                '<VRTRasterBand dataType="CFloat32" band="1">'
                 '<SimpleSource><SourceFilename relativeToVRT="1">hidden.tif</SourceFilename><SourceBand>1</SourceBand>'
                 "</SimpleSource></VRTRasterBand></VRTDataset>"
             )

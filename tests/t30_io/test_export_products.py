@@ -341,7 +341,8 @@ def test_geotiff_cells_hold_the_means_of_the_default_set(folder: Path, table: Po
     keep = points["flags"] == 0
     to_utm = pyproj.Transformer.from_crs(4326, 32633, always_xy=True)
     x, y = to_utm.transform(points["longitude"][keep], points["latitude"][keep])
-    column, row = (np.floor(v).astype(int) for v in inverse * (x, y))
+    column = np.floor(inverse.a * x + inverse.c).astype(int)
+    row = np.floor(inverse.e * y + inverse.f).astype(int)
     assert bands[3].sum() == keep.sum()
     velocity, spread = points["velocity"][keep] * 1000, points["velocity_std"][keep] * 1000
     crowded = 0

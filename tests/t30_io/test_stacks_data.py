@@ -131,7 +131,7 @@ def test_mexico_bowl_sinks(mexico):
 
 
 def test_mexico_baselines_follow_the_tables_of_the_processor(mexico):
-    """GAMMA's own bperp tables, sign turned to the project's, where the crop lies (range 0 to 430, azimuth 2520 to 2935)."""
+    """GAMMA's own tables with the sign turned, where the crop lies (range 0 to 430, azimuth 2520 to 2935)."""
     for k, (i, j) in enumerate(mexico.pairs):
         name = f"{mexico.dates[i]}-{mexico.dates[j]}_VV_8rlks_bperp.par"
         text = (MEXICO / "geometry" / name).read_text()

@@ -104,7 +104,7 @@ def test_what_is_missing_is_unknown(truth, tree, tmp_path):
     assert {f.code for f in source.findings} == {"W201", "W202", "W203", "W204"}
     assert set(source.geometry) == {"slant_range"}
     shutil.rmtree(bare / "reference")
-    with pytest.raises(InputFileError, match="S113.*sensor"):
+    with pytest.raises(InputFileError, match=r"S113.*sensor"):
         open_stack("isce2", [bare], azimuth_spacing=14.0, range_spacing=4.0)
     with pytest.warns(UnknownQuantityWarning):
         source = open_stack("isce2", [bare], azimuth_spacing=14.0, range_spacing=4.0, sensor="Sentinel-1")

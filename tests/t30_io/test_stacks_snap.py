@@ -93,11 +93,11 @@ def test_truncated_azimuth_spacing_without_speed_comes_from_the_grids(truth, tmp
     faulty = layouts.write_snap_tree(truth, tmp_path / "faulty", has_snap_faults=True)
     for path in faulty.rglob("*.par"):
         path.write_text(path.read_text().replace("number_of_state_vectors:\t1", "number_of_state_vectors:\t0"))
-    with pytest.warns(InputRepairWarning, match="W103"):
+    with pytest.warns(InputRepairWarning):
         source = open_stack("snap", [faulty])
     north = np.deg2rad(-layouts.DLAT) * 6_356_000
     assert source.azimuth_spacing == pytest.approx(north, rel=0.01)
-    assert source.azimuth_spacing > 13.5
+    assert "W103" in {f.code for f in source.findings}
 
 
 def test_vertical_baseline_option_overrides(truth, tmp_path):
@@ -121,7 +121,7 @@ def test_small_baselines_give_back_every_interferogram(truth, tmp_path):
 
 def test_small_baselines_disconnected(truth, tmp_path):
     tree = layouts.write_small_baselines_tree(truth, tmp_path / "sb", [(0, 1), (2, 3), (3, 4)])
-    with pytest.raises(InputFileError, match="S111.*20200106"):
+    with pytest.raises(InputFileError, match=r"S111.*20200106"):
         open_stack("snap", [tree])
 
 
@@ -131,7 +131,7 @@ def test_small_baselines_that_do_not_close(truth, tmp_path):
     path = next(tree.glob("SMALL_BASELINES/*/20200106_20200118.diff"))
     values = np.fromfile(path, ">c8")
     (values * np.exp(1j * rng.normal(0, 0.5, values.size))).astype(">c8").tofile(path)
-    with pytest.warns(InputRepairWarning, match="W109.*20200106_20200"):
+    with pytest.warns(InputRepairWarning, match=r"W109.*20200106_20200"):
         open_stack("snap", [tree])
     (values * np.exp(1j * rng.uniform(0, 7, values.size))).astype(">c8").tofile(path)
     with pytest.raises(InputFileError, match="S112"):
@@ -347,5 +347,5 @@ def test_source_is_checked(tmp_path):
         open_stack("snap", [tmp_path / "nowhere"])
     with pytest.raises(InputFileError, match="S101"):
         open_stack("snap", [tmp_path])
-    with pytest.raises(InputFileError, match="S116.*snap"):
+    with pytest.raises(InputFileError, match=r"S116.*snap"):
         open_stack("doris", [tmp_path])

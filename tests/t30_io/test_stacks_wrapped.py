@@ -129,12 +129,12 @@ def test_number_of_looks_is_estimated(looks, tmp_path):
 
 def test_what_must_be_known_is_asked_for(truth, tmp_path):
     path = layouts.write_wrapped_hdf5(truth, tmp_path / "stack.h5")
-    with pytest.raises(InputFileError, match="S114.*geotransform"):
+    with pytest.raises(InputFileError, match=r"S114.*geotransform"):
         open_stack("wrapped", [path])
     folder = layouts.write_wrapped_files(truth, tmp_path / "raw")
-    with pytest.raises(InputFileError, match="S115.*shape"):
+    with pytest.raises(InputFileError, match=r"S115.*shape"):
         open_stack("wrapped", [folder])
-    with pytest.raises(InputFileError, match="S113.*wavelength"):
+    with pytest.raises(InputFileError, match=r"S113.*wavelength"):
         open_stack("wrapped", [folder], shape=[24, 40], **SPACING)
 
 

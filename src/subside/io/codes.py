@@ -146,6 +146,13 @@ _ALL = (
         "Give interferograms with one common date, or import them unwrapped",
     ),
     Code(
+        "S119",
+        "no pixel common to all interferograms",
+        "Each unwrapped interferogram has a free constant; the constants are joined over pixels valid in all of them, "
+        "and there is none.",
+        "Leave out the interferogram that covers least, and import again",
+    ),
+    Code(
         "W101",
         "range pixel spacing truncated to an integer",
         "SNAP writes range_pixel_spacing without its decimals (2 m for 2.33 m), which shifts slant range by 6.6 km at "

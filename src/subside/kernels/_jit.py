@@ -41,9 +41,7 @@ def kernel(function: F) -> F: ...
 def kernel(function: None = None, *, fastmath: bool = False, inline: str = "never") -> Callable[[F], F]: ...
 
 
-def kernel(
-    function: F | None = None, *, fastmath: bool = False, inline: str = "never"
-) -> F | Callable[[F], F]:
+def kernel(function: F | None = None, *, fastmath: bool = False, inline: str = "never") -> F | Callable[[F], F]:
     """Compile a kernel (serial, ``nogil``, cached); usable bare or with options.
 
     Parameters

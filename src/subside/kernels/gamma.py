@@ -94,16 +94,16 @@ def fit_look_angle(
             best_real = zero
             best_imag = zero
             for k in range(n_pairs):
-                c = math.cos(k0 * bperp[at, k])
-                s = math.sin(k0 * bperp[at, k])
+                c = np.cos(k0 * bperp[at, k])
+                s = np.sin(k0 * bperp[at, k])
                 best_real += real[k] * c + imag[k] * s
                 best_imag += imag[k] * c - real[k] * s
             best = best_real * best_real + best_imag * best_imag
         mean_rest = zero
         mean_b = zero
         for k in range(n_pairs):
-            c = math.cos(k0 * bperp[at, k])
-            s = math.sin(k0 * bperp[at, k])
+            c = np.cos(k0 * bperp[at, k])
+            s = np.sin(k0 * bperp[at, k])
             a = real[k] * c + imag[k] * s
             b = imag[k] * c - real[k] * s
             rest[k] = math.atan2(b * best_real - a * best_imag, a * best_real + b * best_imag)
@@ -121,8 +121,8 @@ def fit_look_angle(
         a = zero
         b = zero
         for k in range(n_pairs):
-            c = math.cos(k1 * bperp[at, k])
-            s = math.sin(k1 * bperp[at, k])
+            c = np.cos(k1 * bperp[at, k])
+            s = np.sin(k1 * bperp[at, k])
             a += real[k] * c + imag[k] * s
             b += imag[k] * c - real[k] * s
         power = a * a + b * b

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from subside.kernels._jit import kernel
 
-_BLOCK = 128
+_BLOCK = 256
 """Samples of range handled at a time: two sorted blocks of 60 dates fit the first two caches."""
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
+from scipy.stats import chi2, gamma
 from scipy.stats import f as f_distribution
-from scipy.stats import norm
 
 from subside import _check
-from subside.errors import ArgumentError
+from subside.errors import ArgumentError, UnknownQuantityError
 from subside.kernels.coherence import amplitude_difference_dispersion, filter_pairs
 from subside.kernels.homogeneity import (
     ad_neighbours,
@@ -20,7 +21,12 @@ from subside.kernels.homogeneity import (
     glrt_neighbours,
     ks_neighbours,
     sort_dates,
+    window_masks,
 )
+from subside.ops.spectral import SpectralSupport, common_band_phase
+
+_LINES = 16
+"""Lines of a tile whose candidates are examined together; bounds the memory, changes no bit."""
 
 
 class HomogeneityTest(StrEnum):
@@ -420,6 +426,58 @@ def noise_coherence(n_looks: npt.NDArray[np.float64], n_pairs: int, false_rate: 
     return level
 
 
+def _unit_power_weight(amplitude: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    power = np.einsum("kar,kar->ar", amplitude, amplitude) / np.float32(len(amplitude))
+    usable = (power > 0) & np.isfinite(power)
+    return np.where(usable, 1 / np.where(usable, power, 1), 0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """What the candidates of a tile are judged on."""
+
+    slc: npt.NDArray[np.complex64]
+    weight: npt.NDArray[np.float32]
+    masks: npt.NDArray[np.uint64]
+    n_shp: npt.NDArray[np.int16]
+    dispersion: npt.NDArray[np.float32]
+    pairs: npt.NDArray[np.int32]
+    options: AdaptiveOptions
+    correlation_area: float
+
+    def examine(self, is_wanted: npt.NDArray[np.bool_], first_line: int) -> Candidates:
+        """Form phases and keep the candidates among the wanted pixels of some lines."""
+        options, pairs = self.options, self.pairs
+        lines, samples = np.nonzero(is_wanted)
+        azimuth, range_ = (lines + first_line).astype(np.int32), samples.astype(np.int32)
+        coherence, power = filter_pairs(self.slc, self.weight, self.masks, options.half, azimuth, range_, pairs)
+        n_shp, dispersion = self.n_shp[azimuth, range_], self.dispersion[azimuth, range_]
+        looks = np.maximum(n_shp / self.correlation_area, 1.0)
+        square = mean_coherence(coherence, looks)
+        is_filtered = options.may_filter(n_shp, dispersion)
+        is_stable = dispersion < options.dispersion_threshold
+        if options.candidate_rule is CandidateRule.COHERENCE:
+            floor = noise_coherence(looks, len(pairs), options.coherence_false_rate)
+            keep = np.where(is_filtered, square > np.maximum(floor, options.min_coherence**2), is_stable)
+        elif options.candidate_rule is CandidateRule.FILTERED_DISPERSION:
+            keep = is_stable | (is_filtered & _is_steady(power, pairs, looks, options.coherence_false_rate))
+        else:
+            keep = is_stable
+        azimuth, range_, is_filtered = azimuth[keep], range_[keep], is_filtered[keep]
+        alone = self.slc[:, azimuth, range_]
+        alone = (alone[pairs[:, 0]] * np.conj(alone[pairs[:, 1]])).T
+        return Candidates(
+            azimuth=azimuth,
+            range=range_,
+            n_shp=n_shp[keep],
+            n_looks=np.where(is_filtered, looks[keep], 1.0).astype(np.float32),
+            amplitude_difference_dispersion=dispersion[keep],
+            shp_coherence=np.sqrt(np.maximum(square[keep], 0.0)).astype(np.float32),
+            is_filtered=is_filtered,
+            phase=np.angle(np.where(is_filtered[:, None], coherence[keep], alone)).astype(np.float32),
+        )
+
+
 def extract_tile(
     slc: npt.NDArray[np.complex64],
     pairs: npt.NDArray[np.int32],
@@ -429,6 +487,12 @@ def extract_tile(
     calibration: SceneCalibration,
 ) -> Candidates:
     """Choose the candidates of a tile and form their pair phases.
+
+    A pixel with more than ``min_homogeneous`` homogeneous pixels and a dispersion of at least ``point_dispersion``
+    is averaged over them, every neighbour scaled to unit mean power over the dates so that the flank of a bright
+    target does not outweigh the rest; any other pixel keeps its own phase. With the coherence rule an averaged
+    pixel is a candidate when its neighbourhood is coherent, one with its own phase when its raw dispersion is
+    below the threshold.
 
     Parameters
     ----------
@@ -442,13 +506,21 @@ def extract_tile(
     options : AdaptiveOptions
         What to do.
     calibration : SceneCalibration
-        Scene-wide numbers; the result of a pixel depends on them and on its window only.
+        Scene-wide numbers; the result of a pixel depends on them and on its window only, to the bit.
 
     Returns
     -------
     Candidates
-        In tile coordinates. Working memory per tile pixel: ``16 date`` bytes (amplitude, sorted samples, SLC) plus
-        32 of masks, and ``4 (2 pair + date)`` for each sample of one window's lines.
+        In tile coordinates. Working memory: ``16 date + 48`` bytes for each pixel of the tile (images, amplitude,
+        sorted samples, masks), ``4 (2 pair + date)`` for each sample of one window's lines, ``24 pair`` for each
+        sample of 16 lines, and the result.
+
+    Raises
+    ------
+    ArgumentError
+        If shapes disagree or pairs index dates that are not there.
+    UnknownQuantityError
+        If spectral filtering is asked for and ``calibration.spectral`` is unknown.
     """
     _check.shape((len(calibration.amplitude), None, None), slc=slc)
     _check.shape((None, 2), pairs=pairs)
@@ -456,39 +528,43 @@ def extract_tile(
         raise ArgumentError(f"`pairs` must index {len(slc)} dates and not be empty, got {pairs.shape}")
     slc = np.ascontiguousarray(slc, np.complex64)
     pairs = np.ascontiguousarray(pairs, np.int32)
-    amplitude = np.abs(slc) / calibration.amplitude.astype(np.float32)[:, None, None]
+    amplitude = np.abs(slc)
+    amplitude /= calibration.amplitude.astype(np.float32)[:, None, None]
     masks = homogeneous_neighbours(amplitude, options, effective_dates=calibration.effective_dates)
-    if options.filter_method is FilterMethod.BOXCAR:
-        masks = glrt_neighbours(sort_dates(amplitude), *options.halo, np.inf)
-    n_shp = count_neighbours(masks)
-    dispersion = amplitude_difference_dispersion(amplitude, pairs)
-    in_core = np.zeros(n_shp.shape, bool)
-    in_core[core] = True
-    in_core &= n_shp > 0
-    is_stable = dispersion < options.dispersion_threshold
-    is_filterable = n_shp > options.min_homogeneous
-    if options.filter_method is FilterMethod.NONE or options.candidate_rule is CandidateRule.RAW_DISPERSION:
-        wanted = in_core & is_stable
-    else:
-        wanted = in_core & (is_stable | is_filterable)
-    azimuth, range_ = (index.astype(np.int32) for index in np.nonzero(wanted))
-    coherence = filter_pairs(slc, masks, options.halo, azimuth, range_, pairs)
-    looks = np.maximum(n_shp[azimuth, range_] / calibration.correlation_area, 1.0)
-    square = mean_coherence(coherence, looks)
-    filtered = is_filterable[azimuth, range_]
-    if options.filter_method is FilterMethod.NONE:
-        filtered = np.zeros(len(azimuth), bool)
-    level = np.maximum(noise_coherence(looks, len(pairs), options.coherence_false_rate), options.min_coherence**2)
-    keep = is_stable[azimuth, range_] | (filtered & (square > level))
-    raw = slc[pairs[:, 0]][:, azimuth, range_] * np.conj(slc[pairs[:, 1]][:, azimuth, range_])
-    phase = np.where(filtered[:, None], np.angle(coherence), np.angle(raw.T)).astype(np.float32)
-    return Candidates(
-        azimuth=azimuth[keep],
-        range=range_[keep],
-        n_shp=n_shp[azimuth, range_][keep],
-        n_looks=np.where(filtered, looks, 1.0).astype(np.float32)[keep],
-        amplitude_difference_dispersion=dispersion[azimuth, range_][keep],
-        shp_coherence=np.sqrt(np.maximum(square, 0.0)).astype(np.float32)[keep],
-        is_filtered=filtered[keep],
-        phase=phase[keep],
+    tile = _Tile(
+        slc=slc,
+        weight=_unit_power_weight(amplitude),
+        masks=masks,
+        n_shp=count_neighbours(masks),
+        dispersion=amplitude_difference_dispersion(amplitude, pairs),
+        pairs=pairs,
+        options=options,
+        correlation_area=calibration.correlation_area,
     )
+    del amplitude
+    is_wanted = np.zeros(masks.shape[:2], bool)
+    is_wanted[core] = tile.n_shp[core] > 0
+    is_wanted &= (tile.dispersion < options.dispersion_threshold) | options.may_filter(tile.n_shp, tile.dispersion)
+    parts = [
+        tile.examine(is_wanted[line : line + _LINES], line)
+        for line in range(0, len(is_wanted), _LINES)
+        if is_wanted[line : line + _LINES].any()
+    ]
+    found = _joined(parts, len(pairs))
+    if options.filter_method is FilterMethod.SPECTRAL:
+        if calibration.spectral is None:
+            raise UnknownQuantityError(
+                "`filter_method` spectral needs the spectral support of the images, which is unknown for this track; "
+                "choose another filter or supply perpendicular baselines, incidence and range"
+            )
+        phase = common_band_phase(slc, pairs, (found.azimuth, found.range), support=calibration.spectral)
+        found = replace(found, phase=phase)
+    return found
+
+
+def _joined(parts: list[Candidates], n_pairs: int) -> Candidates:
+    columns: dict[str, npt.NDArray[Any]] = {}
+    for column, dtype in _DTYPES.items():
+        empty = np.empty((0, n_pairs) if column == "phase" else 0, dtype)
+        columns[column] = np.concatenate([empty, *(getattr(part, column) for part in parts)])
+    return Candidates(**columns)

@@ -16,6 +16,7 @@ _N_ITERATIONS: Final = 30
 _SHARES: Final = np.concatenate([[0.0], np.geomspace(1e-3, 0.5, 40), 1 - np.geomspace(0.5, 1e-3, 40)[1:]])
 _FACTOR_LIMITS: Final = (0.2, 5.0)
 _LEAST_WHITE: Final = 0.05
+_REWEIGH: Final = 8
 _WILD: Final = 5.0
 
 
@@ -62,12 +63,12 @@ def fit_shapes(
     """
     n_dates, m = basis.shape
     n_classes = len(samples)
-    moments = [_moment(y) for y in samples]
+    moments = [_moment(y, np.eye(m)) for y in samples]
     size = np.array([len(y) for y in samples], np.float64)
     factor = np.ones(n_dates) if date_factor is None else date_factor
     white = np.ones(n_classes)
     chain = np.zeros((n_classes, n_dates, n_dates)) if chains is None else chains.copy()
-    for _ in range(_N_ITERATIONS):
+    for step in range(_N_ITERATIONS):
         plain = basis.T @ (factor[:, None] * basis)
         found, expected = np.zeros(n_dates), np.zeros(n_dates)
         for c, moment in enumerate(moments):
@@ -75,13 +76,16 @@ def fit_shapes(
                 white[c], chain[c] = _best_shape(moment, plain, candidates, basis)
             else:
                 white[c], chain[c] = _white_left(moment, plain, chains[c], basis)
-            inverse = np.linalg.inv(white[c] * plain + basis.T @ chain[c] @ basis)
+            covariance = white[c] * plain + basis.T @ chain[c] @ basis
+            if step % _REWEIGH == _REWEIGH - 1:
+                moments[c] = _moment(samples[c], covariance)
+            inverse = np.linalg.inv(covariance)
             project = basis @ inverse
             weight = size[c] * white[c]
             found += weight * np.einsum("ti,ij,tj->t", project, moment, project)
             expected += weight * np.einsum("ti,ti->t", project, basis)
         if date_factor is not None:
-            break
+            continue
         # Minorise-maximise step of a variance component (Zhou et al. 2019).
         factor = factor * np.sqrt(found / np.maximum(expected, 1e-300))
         factor = np.clip(factor / factor.mean(), *_FACTOR_LIMITS)
@@ -98,8 +102,8 @@ def tame_weights(level: FloatArray) -> FloatArray:
     return np.asarray(np.minimum(1.0, limit / np.maximum(level, 1e-300)), np.float64)
 
 
-def _moment(y: FloatArray) -> FloatArray:
-    weights = tame_weights(np.einsum("pi,pi->p", y, y))
+def _moment(y: FloatArray, covariance: FloatArray) -> FloatArray:
+    weights = tame_weights(np.einsum("pi,ij,pj->p", y, np.linalg.inv(covariance), y, optimize=True))
     result: FloatArray = y.T @ (y * weights[:, None]) / len(y)
     return result
 

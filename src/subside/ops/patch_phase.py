@@ -13,7 +13,7 @@ from subside.kernels.spatial import apply_clap_transfer
 
 Complex = npt.NDArray[np.complex64]
 
-_BLOCK = 2
+BLOCK = 4
 """Cells of a re-estimation block along each axis: they share one transform."""
 
 
@@ -66,7 +66,7 @@ class CellGrid:
     shape : tuple of int
         Cells along azimuth and range.
     first : tuple of int
-        Scene-wide index of the first cell along each axis, a multiple of 2.
+        Scene-wide index of the first cell along each axis, a multiple of :data:`BLOCK`.
     row, column : ndarray of int64, (pixel,)
         Cell of each pixel.
     """
@@ -83,13 +83,13 @@ class CellGrid:
 
     @property
     def block(self) -> npt.NDArray[np.int64]:
-        """Row-major index of the 2 x 2 block of each pixel."""
-        return (self.row // _BLOCK) * (self.shape[1] // _BLOCK) + self.column // _BLOCK
+        """Row-major index of the re-estimation block of each pixel."""
+        return (self.row // BLOCK) * (self.shape[1] // BLOCK) + self.column // BLOCK
 
     @property
     def place_in_block(self) -> npt.NDArray[np.int64]:
         """Row-major index of the cell of each pixel within its block."""
-        return (self.row % _BLOCK) * _BLOCK + self.column % _BLOCK
+        return (self.row % BLOCK) * BLOCK + self.column % BLOCK
 
 
 def cell_grid(
@@ -109,14 +109,14 @@ def cell_grid(
     Returns
     -------
     CellGrid
-        Even number of cells along each axis.
+        Whole number of blocks along each axis.
     """
     index = [
         np.floor((np.asarray(p, np.float64) + 0.5) * (s / size)).astype(np.int64)
         for p, s in zip((azimuth, range_), spacing, strict=True)
     ]
-    first = [int(i.min()) // _BLOCK * _BLOCK for i in index]
-    shape = [-(-(int(i.max()) + 1 - f) // _BLOCK) * _BLOCK for i, f in zip(index, first, strict=True)]
+    first = [int(i.min()) // BLOCK * BLOCK for i in index]
+    shape = [-(-(int(i.max()) + 1 - f) // BLOCK) * BLOCK for i, f in zip(index, first, strict=True)]
     return CellGrid((shape[0], shape[1]), (first[0], first[1]), index[0] - first[0], index[1] - first[1])
 
 
@@ -128,7 +128,8 @@ def _low_pass(options: ClapOptions, cell_size: float) -> npt.NDArray[np.float32]
 
 def _gaussian(n: int) -> npt.NDArray[np.float32]:
     m = np.arange(n) - (n - 1) / 2
-    return np.exp(-0.5 * (2.5 * m / ((n - 1) / 2)) ** 2).astype(np.float32)
+    taps: npt.NDArray[np.float32] = np.exp(-0.5 * (2.5 * m / ((n - 1) / 2)) ** 2).astype(np.float32)
+    return taps
 
 
 def _starts(length: int, window: int) -> list[int]:
@@ -187,12 +188,12 @@ def predict_without(
     *,
     cell_size: float,
 ) -> Complex:
-    """Patch phase of the cells of 2 x 2 blocks from a window in which the block and a margin are set to zero.
+    """Patch phase of the cells of blocks from a window in which the block and a margin are set to zero.
 
     Parameters
     ----------
     grid : ndarray of complex64, (pair, row, column)
-        Weighted phasor sums; even numbers of rows and columns.
+        Weighted phasor sums; whole numbers of blocks along both axes.
     block : ndarray of int64, (block,)
         Row-major indices of the blocks wanted.
     margin : tuple of int
@@ -204,7 +205,7 @@ def predict_without(
 
     Returns
     -------
-    ndarray of complex64, (block, 4, pair)
+    ndarray of complex64, (block, BLOCK ** 2, pair)
         Filtered value at the block's cells in row-major order; zero where the window is empty.
 
     Raises
@@ -214,27 +215,27 @@ def predict_without(
     """
     n_pairs, _, columns = grid.shape
     size = options.size
-    before = (size - _BLOCK) // 2
+    before = (size - BLOCK) // 2
     if max(margin) >= before:
         raise ArgumentError(
             f"`margin` must be below {before} cells for a window of {size}, got {margin}: use larger cells"
         )
     padded = np.pad(grid, ((0, 0), (size, size), (size, size)))
     low_pass, smoother = _low_pass(options, cell_size), _gaussian(7)
-    wave = np.exp(2j * np.pi * np.outer(np.arange(before, before + _BLOCK), np.fft.fftfreq(size))) / size
-    synthesis = (wave[:, None, :, None] * wave[None, :, None, :]).reshape(_BLOCK**2, size * size).T
+    wave = np.exp(2j * np.pi * np.outer(np.arange(before, before + BLOCK), np.fft.fftfreq(size))) / size
+    synthesis = (wave[:, None, :, None] * wave[None, :, None, :]).reshape(BLOCK**2, size * size).T
     synthesis = np.ascontiguousarray(synthesis, np.complex64)
-    hole = [slice(before - m, before + _BLOCK + m) for m in margin]
-    across = columns // _BLOCK
-    result = np.zeros((len(block), _BLOCK**2, n_pairs), np.complex64)
+    hole = [slice(before - m, before + BLOCK + m) for m in margin]
+    across = columns // BLOCK
+    result: Complex = np.zeros((len(block), BLOCK**2, n_pairs), np.complex64)
     for column in np.unique(block % across):
-        c = _BLOCK * int(column) - before + size
+        c = BLOCK * int(column) - before + size
         strip = np.array(padded[:, :, c : c + size])
         whole = fft.fft(strip, axis=2, workers=1)
         strip[:, :, hole[1]] = 0
         pierced = fft.fft(strip, axis=2, workers=1, overwrite_x=True)
         for n in np.flatnonzero(block % across == column):
-            r = _BLOCK * (int(block[n]) // across) - before + size
+            r = BLOCK * (int(block[n]) // across) - before + size
             window = np.array(whole[:, r : r + size])
             window[:, hole[0]] = pierced[:, r + hole[0].start : r + hole[0].stop]
             spectrum = fft.fft(window, axis=1, workers=1, overwrite_x=True)

@@ -86,7 +86,7 @@ class RandomCoherence:
 
 
 def random_coherence(
-    pairs: npt.NDArray[np.integer], n_dates: int, *, slopes: TrialSlopes, n_random: int = 100_000, seed: int = 2006
+    pairs: npt.NDArray[np.integer], n_dates: int, *, slopes: TrialSlopes, n_random: int = 50_000, seed: int = 2006
 ) -> RandomCoherence:
     """Distribution of temporal coherence, after the fit of a look-angle error, of pixels without signal.
 
@@ -146,7 +146,7 @@ def noise_probability(coherence: npt.NDArray[np.float32], noise: npt.NDArray[np.
     found = np.histogram(coherence, edges)[0].astype(np.float64)
     expected = np.histogram(noise, edges)[0].astype(np.float64)
     median = noise[len(noise) // 2]
-    expected *= np.count_nonzero(coherence < median) / max(np.count_nonzero(noise < median), 1)
+    expected *= float((coherence < median).sum()) / max(float((noise < median).sum()), 1.0)
     ratio = np.minimum(expected / np.maximum(found, 1), 1)
     low = int(median * _N_BINS)
     ratio[:low] = 1
@@ -183,6 +183,6 @@ def noise_threshold(
     float
         Quantile of ``noise``. The noise present is taken as twice the pixels below the median of ``noise``.
     """
-    n_noise = 2 * np.count_nonzero(coherence < noise[len(noise) // 2])
+    n_noise = 2 * int((coherence < noise[len(noise) // 2]).sum())
     rate = min(allowed / n_noise, max_false_rate) if n_noise else max_false_rate
     return float(np.quantile(noise, 1 - rate))

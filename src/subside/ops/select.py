@@ -42,7 +42,10 @@ class SelectOptions:
     cell_size : float
         Side of a grid cell, m.
     clap : ClapOptions
-        Filter of the cells.
+        Filter of the cells during the iteration.
+    reestimation : ClapOptions
+        The same where a candidate's own neighbourhood is left out; its window has a hole, so it leans
+        more on the adaptive part and on longer wavelengths. Its pad adds to the window.
     max_dem_error : float
         Largest height error searched, m.
     max_iterations : int
@@ -67,10 +70,13 @@ class SelectOptions:
 
     cell_size: float = 50.0
     clap: ClapOptions = field(default_factory=ClapOptions)
+    reestimation: ClapOptions = field(
+        default_factory=lambda: ClapOptions(alpha=2.0, beta=1.0, low_pass_wavelength=1200.0)
+    )
     max_dem_error: float = 20.0
     max_iterations: int = 3
     convergence: float = 0.005
-    n_random: int = 100_000
+    n_random: int = 50_000
     random_density: float = 2.0
     max_false_rate: float = 0.01
     min_filtered_coherence: float = 0.5
@@ -270,7 +276,7 @@ class _Usable:
 
 
 def _is_complete(c: SelectInput) -> npt.NDArray[np.bool_]:
-    complete: npt.NDArray[np.bool_] = np.isfinite(c.phase).all(axis=1)
+    complete: npt.NDArray[np.bool_] = np.asarray(np.isfinite(c.phase).all(axis=1))
     zero = np.flatnonzero((c.phase == 0).any(axis=1))
     if len(zero):
         joins = np.zeros((len(c.pairs), c.n_dates), np.float32)
@@ -346,9 +352,10 @@ def _margin(filtered: bool, c: SelectInput, options: SelectOptions) -> tuple[int
     """Cells beyond the block whose pixels share filter windows with its pixels."""
     if not filtered:
         return 0, 0
-    reach = ((c.window[0] - 1) * c.azimuth_spacing, (c.window[1] - 1) * c.range_spacing)
-    limit = options.clap.size // 2 - 4
-    return tuple(min(int(np.ceil(r / options.cell_size)), limit) for r in reach)  # type: ignore[return-value]
+    return (
+        int(np.ceil((c.window[0] - 1) * c.azimuth_spacing / options.cell_size)),
+        int(np.ceil((c.window[1] - 1) * c.range_spacing / options.cell_size)),
+    )
 
 
 def _reestimate(
@@ -410,7 +417,7 @@ def _threshold(
         threshold[members] = line
         above = 1 - np.searchsorted(reference, line, side="right") / len(reference)
         rate[filtered] = float(above.mean())
-        expected += rate[filtered] * min(2 * np.count_nonzero(g < reference[len(reference) // 2]), len(g))
+        expected += rate[filtered] * min(2 * int((g < reference[len(reference) // 2]).sum()), len(g))
     return threshold, rate, expected
 
 
@@ -472,7 +479,7 @@ def select(
     Selection
         Per candidate. The temporal coherence is
         ``gamma = |sum_k exp(j (phi_k - patch_k - K B_k))| / n_pairs`` (Hooper et al. 2004, eq. 4), the patch
-        phase being estimated without the candidate's own 2 x 2 cells and, for filtered candidates, without
+        phase being estimated without the candidate's own block of 4 x 4 cells and, for filtered candidates, without
         the cells that share filter windows with them.
 
     Raises

@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.progress import track as progress_over
 
 from subside import __version__
-from subside.errors import ArgumentError, InputFileError
+from subside.errors import ArgumentError
 from subside.io.atomic import disk_error
+from subside.io.codes import refuse
 from subside.io.stacks import StackSource, UnwrappedSource, open_stack
 from subside.io.store import POINT_ROWS, SHARD_LINES, TrackStore, content_digest
 from subside.model.network import Network, PairStatus, design_matrix
@@ -134,12 +135,7 @@ def _import_date(source: StackSource, slc: Any, k: int) -> dict[str, Any]:
             raise disk_error(slc.store.root, error) from error
         digests.append(content_digest(values))
     if valid == 0:
-        raise InputFileError(
-            "S110",
-            source.dates[k],
-            "this date holds no valid sample",
-            "Leave it out of the sources and import again; the other dates are kept.",
-        )
+        refuse("S106", source.dates[k], "a date must hold valid samples, got none")
     return {"digests": digests, "valid": valid}
 
 
@@ -182,6 +178,8 @@ def import_unwrapped(
     for k in range(n_pairs):
         is_valid |= np.isfinite(source.read_unwrapped(k, whole))
     azimuth, range_ = np.nonzero(is_valid)
+    constants = _pair_constants(source, is_valid)
+    store.write("unwrap/pair_constant", constants, dims=("pair",), units="rad")
     phase = store.create_array(
         "unwrap/phase",
         (len(azimuth), n_pairs),
@@ -194,7 +192,7 @@ def import_unwrapped(
     mean_coherence = np.full(n_pairs, np.nan)
     for _, (start, stop) in progress_over(column_blocks(n_pairs), description="import", console=console):
         columns = [source.read_unwrapped(j, whole)[is_valid] for j in range(start, stop)]
-        block = np.stack(columns, axis=1).astype(np.float32)
+        block = (np.stack(columns, axis=1) - constants[start:stop]).astype(np.float32)
         phase[:, start:stop] = block
         digests.append({"digests": [content_digest(block)]})
         if source.read_coherence is not None:
@@ -205,6 +203,20 @@ def import_unwrapped(
     _write_unwrapped_points(store, source, (azimuth, range_), coherence_sum / n_pairs)
     _write_unwrapped_network(store, source, mean_coherence)
     return _finish(store, facts, digests)
+
+
+def _pair_constants(source: UnwrappedSource, is_valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Mean of each pair over the pixels valid in all of them, rad: an unwrapped interferogram has a free constant.
+
+    The mean over one common set of pixels is the same operator for every pair, so that the pairs stay consistent.
+    """
+    whole = slice(0, source.shape[0])
+    common = is_valid.copy()
+    for k in range(len(source.pairs)):
+        common &= np.isfinite(source.read_unwrapped(k, whole))
+    if not common.any():
+        refuse("S119", "unwrapped interferograms", "at least one pixel must be valid in all of them, got none")
+    return np.array([source.read_unwrapped(k, whole)[common].mean(dtype=np.float64) for k in range(len(source.pairs))])
 
 
 def _write_unwrapped_points(

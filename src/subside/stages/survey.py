@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from subside.errors import InputFileError
+from subside.io.codes import refuse
 from subside.io.store import CHUNK_LINES, CHUNK_SAMPLES, TrackStore
 from subside.model.stack import format_dates
 from subside.ops import pairs as pairs_op
@@ -116,9 +116,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     counts = np.sum([r["amplitude_count"] for r in rows.values()], axis=0)
     empty = [d for d, c in zip(format_dates(stack.dates), counts, strict=True) if c == 0]
     if empty:
-        raise InputFileError(
-            "S110", store.path, f"dates {', '.join(empty)} hold no valid sample", "Import the track again without them."
-        )
+        refuse("S106", store.path, f"every date must hold valid samples, got none for {', '.join(empty)}")
     coherence, level, deviation = _summarise(store)
     store.write("survey/pairs", pairs, dims=("pair", "end"))
     store.write("survey/is_regular", is_regular, dims=("pair",))

@@ -106,28 +106,20 @@ def metres_per_degree(latitude: float) -> tuple[float, float]:
 
 
 def grid_spacing(longitude: BandReader, latitude: BandReader, shape: tuple[int, int]) -> tuple[float, float] | None:
-    """Median distance between lines and between samples on the ground at mid-scene, m; None where nothing is known."""
-    rows = slice(max(shape[0] // 2 - 4, 0), min(shape[0] // 2 + 4, shape[0]))
-    lon, lat = (np.asarray(r(rows), np.float64) for r in (longitude, latitude))
-    known = np.isfinite(lon) & np.isfinite(lat)
-    if min(lon.shape) < 2 or np.count_nonzero(known) < 4:
+    """Mean distance between lines and between samples on the ground, m, over the inner 80 %; None where unknown."""
+    if min(shape) < 2:
+        return None
+    (top, bottom), (left, right) = ((n // 10, n - 1 - n // 10) for n in shape)
+    lines = [slice(k, k + 1) for k in (top, bottom)]
+    lon, lat = (np.concatenate([np.asarray(r(k), np.float64) for k in lines]) for r in (longitude, latitude))
+    known = np.isfinite(lat)
+    if not known.any():
         return None
     east, north = metres_per_degree(float(np.median(lat[known])))
-    steps = []
-    for axis in (0, 1):
-        n = lon.shape[axis] - 1
-        across = np.hypot(_span(lon, axis) * east, _span(lat, axis) * north) / n
-        across = across[np.isfinite(across)]
-        if not len(across):
-            return None
-        steps.append(float(np.median(across)))
-    return steps[0], steps[1]
-
-
-def _span(values: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
-    """Last minus first along an axis."""
-    result: npt.NDArray[np.float64] = np.take(values, -1, axis) - np.take(values, 0, axis)
-    return result
+    down = np.hypot((lon[1] - lon[0]) * east, (lat[1] - lat[0]) * north) / (bottom - top)
+    across = np.hypot((lon[:, right] - lon[:, left]) * east, (lat[:, right] - lat[:, left]) * north) / (right - left)
+    steps = [d[np.isfinite(d)] for d in (down, across)]
+    return (float(np.median(steps[0])), float(np.median(steps[1]))) if all(map(len, steps)) else None
 
 
 def single_source(sources: Sequence[Path], fmt: str) -> Path:
