@@ -36,8 +36,7 @@ class PointFlag(IntFlag):
     BRIDGED = 4
     LONE_SUPPORT = 8
     ADJACENT_DUPLICATE = 16
-    NO_DEM_ERROR = 32
-    ISOLATED_COMPONENT = 64
+    ISOLATED_COMPONENT = 32
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,5 @@ FLAG_DESCRIPTIONS: Final[tuple[FlagDescription, ...]] = (
         PointFlag.LONE_SUPPORT, "filter support is mostly points that failed selection: phase may be borrowed"
     ),
     FlagDescription(PointFlag.ADJACENT_DUPLICATE, "shares its scatterer with a brighter adjacent point"),
-    FlagDescription(
-        PointFlag.NO_DEM_ERROR, "height error not estimated (perpendicular baselines unknown or too small)"
-    ),
     FlagDescription(PointFlag.ISOLATED_COMPONENT, "not joined to the reference areas by arcs that can be trusted"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from subside.kernels.arcs import ambiguities, fit_temporal_model, search_chain, wrapped_differences
+from subside.kernels.arcs import ambiguities, fit_temporal_model, local_variance, search_chain, wrapped_differences
 from subside.kernels.closure import count_misclosures, misclosure, repair_pairs
 
 
@@ -112,6 +112,25 @@ def test_ambiguities_stay_within_half_a_cycle_of_the_prediction(arcs):
     np.testing.assert_allclose(deviation, (gradient - prediction) / (2 * np.pi), atol=1e-5)
     assert np.abs(deviation).max() <= 0.5
     assert np.abs(cycles).max() >= 3
+
+
+def test_local_variance_matches_matrices_and_follows_the_noise(arcs):
+    rng = np.random.default_rng(7)
+    sigma = rng.uniform(0.2, 0.8, len(arcs)).astype(np.float32)
+    loud = arcs[:, 0] < 20
+    spread = np.where(loud, 3.0, 1.0) * sigma
+    deviation = (wrap(spread * rng.normal(size=len(arcs))) / (2 * np.pi)).astype(np.float32)
+    got = local_variance(deviation, sigma, arcs, 50)
+    touches = np.zeros((50, len(arcs)))
+    touches[arcs.T.ravel(), np.tile(np.arange(len(arcs)), 2)] = 1
+    gather = touches + (touches @ touches.T - np.diag(np.diag(touches @ touches.T))) @ touches
+    n = np.maximum(gather.sum(axis=1), 1)
+    seen = np.clip(gather @ np.cos(2 * np.pi * deviation.astype(float)) / n, 0.03, 0.9999)
+    expected = np.clip(gather @ np.exp(-0.5 * sigma.astype(float) ** 2) / n, 0.03, 0.9999)
+    ratio = np.log(seen) / np.log(expected)
+    want = sigma**2 * np.clip(ratio[arcs].mean(axis=1), 0.1, 30)
+    np.testing.assert_allclose(got, want, rtol=1e-5)
+    assert np.median((got / sigma**2)[loud]) > 2 * np.median((got / sigma**2)[arcs[:, 0] > 25])
 
 
 # Pairs of four dates: 01, 02, 03, 12, 13, 23; all four triplets.

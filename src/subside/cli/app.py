@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import sys
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from subside.errors import ArgumentError, BudgetError, SubsideWarning
@@ -38,7 +40,7 @@ Scheduler = Annotated[str | None, typer.Option(help="address of a dask scheduler
 
 def parse_bytes(text: str) -> int:
     """Turn ``4GB``, ``800MB`` or a plain number of bytes into an int."""
-    match = re.fullmatch(r"\s*([0-9.]+)\s*(k|M|G|T)?i?B?\s*", text, flags=re.IGNORECASE)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(k|M|G|T)?i?B?\s*", text, flags=re.IGNORECASE)
     if match is None:
         raise ArgumentError(f"`--memory` must be a size such as 4GB, got {text!r}")
     factor = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[(match[2] or "").upper()]
@@ -54,12 +56,23 @@ def _resources(workers: int, memory: str, scheduler: str | None) -> Resources:
 
 
 def _print_json(content: Any) -> None:
-    sys.stdout.write(json.dumps(content, indent=1, default=str) + "\n")
+    sys.stdout.write(json.dumps(_plain(content), indent=1, default=str, allow_nan=False) + "\n")
+
+
+def _plain(content: Any) -> Any:
+    """Python objects for JSON, which knows no NaN: a number that is not finite becomes null."""
+    if isinstance(content, dict):
+        return {str(k): _plain(v) for k, v in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_plain(v) for v in content]
+    if hasattr(content, "tolist"):
+        return _plain(content.tolist())
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     if issubclass(category, SubsideWarning):
-        console.print(f"[yellow]warning:[/] {message}")
+        console.print(f"[yellow]warning:[/] {escape(str(message))}")
 
 
 @app.callback()

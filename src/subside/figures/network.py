@@ -14,7 +14,6 @@ from matplotlib.dates import date2num
 
 from subside.figures.style import (
     ACCENT,
-    GRID,
     INK,
     MUTED,
     NO_DATA,
@@ -33,7 +32,7 @@ from subside.figures.style import (
 )
 from subside.model.network import Network, PairStatus
 
-_COLOURS: Final = {PairStatus.KEPT: ACCENT, PairStatus.ADDED: SECOND, PairStatus.DROPPED: GRID}
+_COLOURS: Final = {PairStatus.KEPT: ACCENT, PairStatus.ADDED: SECOND, PairStatus.DROPPED: NO_DATA}
 _ORDER: Final = (PairStatus.DROPPED, PairStatus.KEPT, PairStatus.ADDED)
 
 

@@ -28,6 +28,7 @@ section{background:var(--card);border:1px solid var(--line);border-radius:8px;pa
 p{margin:.3rem 0 .8rem;max-width:75ch}
 figure{margin:.6rem 0}
 img{display:block;width:100%;height:auto}
+@media (max-width:640px){img{min-width:680px}}
 figcaption{color:var(--muted);font-size:.9rem;margin-top:.35rem}
 .scroll{overflow-x:auto;margin:.4rem 0 .9rem}
 table{border-collapse:collapse;font-size:.92rem;min-width:50%}
@@ -148,6 +149,6 @@ def _figure(figure: PageFigure) -> str:
     picture = base64.b64encode(stream.getvalue()).decode("ascii")
     caption = escape(figure.caption, quote=True)
     return (
-        f'<figure><img alt="{caption}" src="data:image/png;base64,{picture}">'
+        f'<figure><div class="scroll"><img alt="{caption}" src="data:image/png;base64,{picture}"></div>'
         f"<figcaption>{caption}</figcaption></figure>"
     )

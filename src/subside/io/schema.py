@@ -22,7 +22,7 @@ from subside.model.stack import parse_dates
 SCHEMA_VERSION: Final = "1.0"
 """Version of the point schema; the first number changes when a column changes its meaning."""
 
-BATCH_POINTS: Final = 65_536
+BATCH_POINTS: Final = 16_384
 """Points handed to a writer at a time."""
 
 TOWARD: Final = "positive toward the satellite (red, negative: sinking or away)"

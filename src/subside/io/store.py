@@ -186,8 +186,12 @@ class TrackStore:
         write_json(self.path / ".state" / f"{stage}.json", dict(state))
 
     def forget_stage(self, stage: str) -> None:
-        """Remove the record, the markers and the data of a stage, in that order."""
-        (self.path / ".state" / f"{stage}.json").unlink(missing_ok=True)
+        """Remove the records, the markers and the data of a stage, in that order.
+
+        A kill in between leaves a stage that starts anew, never one that resumes on half of its data.
+        """
+        for record in (f"{stage}.json", f"{stage}.begun.json"):
+            (self.path / ".state" / record).unlink(missing_ok=True)
         shutil.rmtree(self.path / ".state" / stage, ignore_errors=True)
         self.remove(stage)
 

@@ -215,3 +215,52 @@ def ambiguities(phase: F32, arcs: I32, prediction: F32) -> tuple[I32, F32]:
         cycles[e] = -np.int32(whole)
         deviation[e] = off - whole
     return cycles, deviation
+
+
+@kernel
+def local_variance(deviation: F32, sigma: F32, arcs: I32, n_points: int) -> F32:
+    """Noise of each arc in one interferogram: its noise in time, scaled by what its surroundings show here.
+
+    Around a point, over the arcs of the point and of its neighbours, the circular variance
+    ``v = -2 ln(mean cos(2 pi deviation))`` is compared with ``w = -2 ln(mean exp(-sigma**2 / 2))``, which the noise in
+    time leads one to expect; the variance of an arc is ``sigma**2`` times the mean of ``v / w`` at its two points.
+
+    Parameters
+    ----------
+    deviation : ndarray of float32, (arc,)
+        Gradients less their prediction, cycles, -0.5 to 0.5, finite.
+    sigma : ndarray of float32, (arc,)
+        Noise of each arc over all interferograms, rad, >= 0.
+    arcs : ndarray of int32, (arc, 2)
+    n_points : int
+
+    Returns
+    -------
+    ndarray of float32, (arc,)
+        rad**2; the ratio is kept within 0.1 to 30.
+    """
+    own = np.zeros((n_points, 3))
+    for e in range(arcs.shape[0]):
+        seen = np.cos(2.0 * np.pi * deviation[e])
+        expected = np.exp(-0.5 * sigma[e] * sigma[e])
+        for s in range(2):
+            p = arcs[e, s]
+            own[p, 0] += seen
+            own[p, 1] += expected
+            own[p, 2] += 1.0
+    around = own.copy()
+    for e in range(arcs.shape[0]):
+        for c in range(3):
+            around[arcs[e, 0], c] += own[arcs[e, 1], c]
+            around[arcs[e, 1], c] += own[arcs[e, 0], c]
+    ratio = np.empty(n_points)
+    for p in range(n_points):
+        n = max(around[p, 2], 1.0)
+        seen = min(max(around[p, 0] / n, 0.03), 0.9999)
+        expected = min(max(around[p, 1] / n, 0.03), 0.9999)
+        ratio[p] = np.log(seen) / np.log(expected)
+    out = np.empty(arcs.shape[0], np.float32)
+    for e in range(arcs.shape[0]):
+        mean = 0.5 * (ratio[arcs[e, 0]] + ratio[arcs[e, 1]])
+        out[e] = sigma[e] * sigma[e] * min(max(mean, 0.1), 30.0)
+    return out

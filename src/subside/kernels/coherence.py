@@ -59,7 +59,7 @@ def _decode(mask: Any, azimuth: int, range_: int, geometry: Any, members: Any) -
         base = (line % n_lines) * n_range
         for sample in range(range_ - half_range, range_ + half_range + 1):
             members[n] = base + sample
-            n += np.int64((mask[bit >> 6] >> np.uint64(bit & 63)) & np.uint64(1))
+            n += int((mask[bit >> 6] >> np.uint64(bit & 63)) & np.uint64(1))
             bit += 1
     count = n
     while n % _GROUP:

@@ -348,7 +348,7 @@ def _count(masks: Any, counts: Any) -> None:
                 v = v - ((v >> np.uint64(1)) & one)
                 v = (v & two) + ((v >> np.uint64(2)) & two)
                 v = (v + (v >> np.uint64(4))) & four
-                total += np.int64((v * np.uint64(0x0101010101010101)) >> np.uint64(56))
+                total += int((v * np.uint64(0x0101010101010101)) >> np.uint64(56))
             counts[a, r] = total
 
 

@@ -8,33 +8,38 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
 from scipy.stats import chi2, gamma
-from scipy.stats import f as f_distribution
 
 from subside import _check
 from subside.errors import ArgumentError, UnknownQuantityError
 from subside.kernels.coherence import amplitude_difference_dispersion, filter_pairs
-from subside.kernels.homogeneity import (
-    ad_neighbours,
-    count_neighbours,
-    glrt_neighbours,
-    ks_neighbours,
-    sort_dates,
-    window_masks,
-)
-from subside.ops.spectral import SpectralSupport, common_band_phase
+from subside.kernels.homogeneity import count_neighbours
+from subside.ops.calibration import AmplitudeSum, amplitude_calibration, effective_dates, speckle_correlation_area
+from subside.ops.homogeneous import HomogeneityTest, critical_threshold, homogeneous_neighbours
+from subside.ops.spectral import HALF_TAPS, SpectralSupport, common_band_phase
+
+__all__ = [
+    "AdaptiveOptions",
+    "AmplitudeSum",
+    "CandidateRule",
+    "Candidates",
+    "FilterMethod",
+    "HomogeneityTest",
+    "SceneCalibration",
+    "amplitude_calibration",
+    "critical_threshold",
+    "effective_dates",
+    "extract_tile",
+    "mean_coherence",
+    "noise_coherence",
+    "speckle_correlation_area",
+]
 
 _LINES = 16
 """Lines of a tile whose candidates are examined together; bounds the memory, changes no bit."""
 
-
-class HomogeneityTest(StrEnum):
-    """Test of whether two pixels have the same amplitude distribution."""
-
-    KS = "ks"
-    ANDERSON_DARLING = "anderson_darling"
-    GLRT = "glrt"
+_PAIRS_PER_FREE_PAIR = 2.2
+"""Pairs per degree of freedom of the mean squared coherence of noise: pairs share dates and looks are not equal."""
 
 
 class FilterMethod(StrEnum):
@@ -78,6 +83,8 @@ class AdaptiveOptions:
         Share of filtered pure-noise pixels that the coherence rule admits.
     min_coherence : float
         Smallest neighbourhood coherence of a candidate admitted by the coherence rule.
+    point_dispersion : float
+        Pixels with a raw dispersion below this keep their own phase, whatever their neighbours.
     """
 
     window: tuple[int, int] = (19, 13)
@@ -89,9 +96,19 @@ class AdaptiveOptions:
     candidate_rule: CandidateRule = CandidateRule.COHERENCE
     coherence_false_rate: float = 0.001
     min_coherence: float = 0.25
+    point_dispersion: float = 0.25
 
     def __post_init__(self) -> None:
-        """Validate ranges."""
+        """Validate ranges; accept the names of choices for the choices."""
+        for name, kind in (
+            ("test", HomogeneityTest),
+            ("filter_method", FilterMethod),
+            ("candidate_rule", CandidateRule),
+        ):
+            value = getattr(self, name)
+            if value not in list(kind):
+                raise ArgumentError(f"`{name}` must be one of {[str(k) for k in kind]}, got {value!r}")
+            object.__setattr__(self, name, kind(value))
         _check.odd_window(window=self.window)
         low = 0.001 if self.test is HomogeneityTest.ANDERSON_DARLING else 1e-6
         _check.in_range(low, 0.25, alpha=self.alpha)
@@ -99,11 +116,27 @@ class AdaptiveOptions:
         _check.in_range(0.0, 10.0, dispersion_threshold=self.dispersion_threshold)
         _check.in_range(1e-6, 0.5, coherence_false_rate=self.coherence_false_rate)
         _check.in_range(0.0, 1.0, min_coherence=self.min_coherence)
+        _check.in_range(0.0, self.dispersion_threshold, point_dispersion=self.point_dispersion)
+
+    @property
+    def half(self) -> tuple[int, int]:
+        """Half sizes of the window, lines and samples."""
+        return self.window[0] // 2, self.window[1] // 2
 
     @property
     def halo(self) -> tuple[int, int]:
         """Lines and samples a tile needs on every side of its core."""
-        return self.window[0] // 2, self.window[1] // 2
+        reach = HALF_TAPS if self.filter_method is FilterMethod.SPECTRAL else 0
+        return max(self.half[0], reach), max(self.half[1], reach)
+
+    def may_filter(self, n_shp: npt.NDArray[np.int16], dispersion: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """Tell which pixels are averaged over their neighbours."""
+        if self.filter_method in (FilterMethod.NONE, FilterMethod.SPECTRAL):
+            return np.zeros(n_shp.shape, bool)
+        if self.filter_method is FilterMethod.BOXCAR:
+            return n_shp > 0
+        result: npt.NDArray[np.bool_] = (n_shp > self.min_homogeneous) & ~(dispersion < self.point_dispersion)
+        return result
 
 
 @dataclass(frozen=True)
@@ -118,11 +151,14 @@ class SceneCalibration:
         Pixels per independent look (:func:`speckle_correlation_area`).
     effective_dates : float
         Number of temporally independent dates the homogeneity test may count on.
+    spectral : SpectralSupport or None
+        Spectral support of the images, for spectral filtering only; None is unknown.
     """
 
     amplitude: npt.NDArray[np.float64]
     correlation_area: float = 1.0
     effective_dates: float = np.inf
+    spectral: SpectralSupport | None = None
 
     def __post_init__(self) -> None:
         """Validate ranges."""
@@ -133,213 +169,6 @@ class SceneCalibration:
             )
         _check.in_range(1.0, 100.0, correlation_area=self.correlation_area)
         _check.in_range(1.0, np.inf, effective_dates=self.effective_dates)
-
-
-@dataclass(frozen=True)
-class AmplitudeSum:
-    """Accumulating form of the amplitude calibration.
-
-    Attributes
-    ----------
-    total : ndarray of float64, (date,)
-        Sum of the amplitude over valid pixels.
-    count : ndarray of int64, (date,)
-        Number of valid pixels.
-    """
-
-    total: npt.NDArray[np.float64]
-    count: npt.NDArray[np.int64]
-
-    def __add__(self, other: AmplitudeSum) -> AmplitudeSum:
-        """Join two parts of a scene."""
-        return AmplitudeSum(self.total + other.total, self.count + other.count)
-
-    @property
-    def mean(self) -> npt.NDArray[np.float64]:
-        """Mean amplitude of each date, (date,); NaN for a date without a valid pixel."""
-        return np.divide(self.total, self.count, out=np.full(len(self.total), np.nan), where=self.count > 0)
-
-
-def amplitude_calibration(slc: npt.NDArray[np.complex64]) -> AmplitudeSum:
-    """Sum and count the amplitude of every date over its valid pixels.
-
-    Parameters
-    ----------
-    slc : ndarray of complex64, (date, azimuth, range)
-        A band of the stack; zero or NaN is no data.
-
-    Returns
-    -------
-    AmplitudeSum
-        To be added over bands, always in the same order, then ``.mean``.
-    """
-    total = np.empty(len(slc))
-    count = np.empty(len(slc), np.int64)
-    for k, image in enumerate(slc):
-        amplitude = np.abs(image)
-        valid = np.isfinite(amplitude) & (amplitude > 0)
-        total[k] = amplitude.sum(where=valid, dtype=np.float64)
-        count[k] = np.count_nonzero(valid)
-    return AmplitudeSum(total, count)
-
-
-def speckle_correlation_area(slc: npt.NDArray[np.complex64], *, max_lag: int = 4) -> float:
-    """Pixels per independent look, from the autocorrelation of the speckle.
-
-    ``sum over lags of |rho(lag)|**2`` with ``rho`` the complex autocorrelation of the images, each pixel divided by
-    its root mean square over the dates so that bright targets do not dominate, less the expectation of
-    ``|rho|**2`` for uncorrelated samples.
-
-    Parameters
-    ----------
-    slc : ndarray of complex64, (date, azimuth, range)
-        A sample of the scene, at least 4 ``max_lag`` pixels in each direction.
-    max_lag : int
-        Largest lag, pixels.
-
-    Returns
-    -------
-    float
-        At least 1.
-    """
-    _check.shape((None, None, None), slc=slc)
-    _check.in_range(1, min(slc.shape[1:]) // 4, max_lag=max_lag)
-    power = np.mean(np.abs(slc) ** 2, axis=0, dtype=np.float64)
-    valid = np.isfinite(power) & (power > 0)
-    scale = np.where(valid, 1.0 / np.sqrt(np.where(valid, power, 1.0)), 0.0).astype(np.float32)
-    area = 1.0
-    n_azimuth, n_range = power.shape
-    sums = {(i, j): 0.0 for i in range(max_lag + 1) for j in range(-max_lag, max_lag + 1) if i or j > 0}
-    for image in slc:
-        sample = np.where(valid, image, 0) * scale
-        energy = np.abs(sample) ** 2
-        for i, j in sums:
-            a0, a1 = (
-                sample[: n_azimuth - i, max(0, -j) : n_range - max(0, j)],
-                sample[i:, max(0, j) : n_range + min(0, j)],
-            )
-            e0, e1 = (
-                energy[: n_azimuth - i, max(0, -j) : n_range - max(0, j)],
-                energy[i:, max(0, j) : n_range + min(0, j)],
-            )
-            square = abs(np.vdot(a1, a0)) ** 2 / max(float(e0.sum()) * float(e1.sum()), 1e-30)
-            noise = float(np.vdot(e0, e1)) / max(float(e0.sum()) * float(e1.sum()), 1e-30)
-            sums[i, j] += max(square - noise, 0.0)
-    for value in sums.values():
-        area += 2.0 * value / len(slc)
-    return float(area)
-
-
-def _tail_probability(threshold: int, n_dates: int, effective_dates: float) -> float:
-    """Probability that the two-sample statistic reaches ``threshold / n_dates`` for two samples of one law."""
-    n = min(effective_dates, float(n_dates))
-    step = threshold * n / n_dates
-    terms = np.arange(1, int(np.floor(n / step)) + 1)
-    logs = 2 * gammaln(n + 1) - gammaln(n - terms * step + 1) - gammaln(n + terms * step + 1)
-    return float(2 * np.sum((-1.0) ** (terms - 1) * np.exp(logs)))
-
-
-def critical_threshold(n_dates: int, alpha: float, effective_dates: float = np.inf) -> int:
-    """Smallest integer ``t`` such that rejecting at ``D >= t / n_dates`` has level ``alpha`` at most.
-
-    ``P(D >= t/n) = 2 sum_k (-1)**(k-1) C(2n, n - k t) / C(2n, n)`` for two samples of ``n`` (Gnedenko and
-    Korolyuk 1951), with ``n`` and ``t`` scaled to the effective number of dates.
-
-    Parameters
-    ----------
-    n_dates : int
-        Number of dates, at least 2.
-    alpha : float
-        Level, 0 to 1.
-    effective_dates : float
-        Temporally independent dates, 1 to ``n_dates`` (more counts as ``n_dates``).
-
-    Returns
-    -------
-    int
-        1 to ``n_dates``; ``n_dates`` (total separation) if no threshold reaches the level.
-    """
-    _check.in_range(2, 10_000, n_dates=n_dates)
-    _check.in_range(0.0, 1.0, alpha=alpha)
-    for threshold in range(1, n_dates):
-        if _tail_probability(threshold, n_dates, effective_dates) <= alpha:
-            return threshold
-    return n_dates
-
-
-_AD_LEVELS = np.array([0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.001])
-_AD_B0 = np.array([0.675, 1.281, 1.645, 1.96, 2.326, 2.573, 3.085])
-_AD_B1 = np.array([-0.245, 0.25, 0.678, 1.149, 1.822, 2.364, 3.615])
-_AD_B2 = np.array([-0.105, -0.305, -0.362, -0.391, -0.396, -0.345, -0.154])
-
-
-def anderson_darling_critical(n_dates: int, alpha: float, effective_dates: float = np.inf) -> float:
-    """Critical value of the two-sample Anderson-Darling statistic.
-
-    Parameters
-    ----------
-    n_dates : int
-        Samples of each pixel.
-    alpha : float
-        Level, 0.001 to 0.25.
-    effective_dates : float
-        Temporally independent dates; the statistic grows by ``n_dates / effective_dates``.
-
-    Returns
-    -------
-    float
-        Reject at the statistic or above; percentiles and variance of Scholz and Stephens (1987), table 1 and eq. 4.
-    """
-    _check.in_range(0.001, 0.25, alpha=alpha)
-    levels = _AD_B0 + _AD_B1 + _AD_B2
-    standard = float(np.interp(-np.log(alpha), -np.log(_AD_LEVELS), levels))
-    total = 2 * n_dates
-    inverse = 1.0 / np.arange(1, total)
-    h = float(inverse.sum())
-    big_h = 2.0 / n_dates
-    g = float(sum(inverse[i + 1 :].sum() / (total - i - 1) for i in range(total - 2)))
-    a = (4 * g - 6) + (10 - 6 * g) * big_h
-    b = (2 * g - 4) * 4 + 16 * h + (2 * g - 14 * h - 4) * big_h - 8 * h + 4 * g - 6
-    c = (6 * h + 2 * g - 2) * 4 + (4 * h - 4 * g + 6) * 2 + (2 * h - 6) * big_h + 4 * h
-    d = (2 * h + 6) * 4 - 8 * h
-    variance = (a * total**3 + b * total**2 + c * total + d) / ((total - 1.0) * (total - 2.0) * (total - 3.0))
-    return float((1.0 + standard * np.sqrt(variance)) * n_dates / min(effective_dates, n_dates))
-
-
-def glrt_critical(n_dates: int, alpha: float, effective_dates: float = np.inf) -> float:
-    """Critical ``|ln(I_x / I_y)|`` of two mean intensities: the F distribution with ``2 n`` and ``2 n`` degrees."""
-    degrees = 2.0 * min(effective_dates, n_dates)
-    return float(np.log(f_distribution.isf(alpha / 2, degrees, degrees)))
-
-
-def homogeneous_neighbours(
-    amplitude: npt.NDArray[np.float32], options: AdaptiveOptions, *, effective_dates: float = np.inf
-) -> npt.NDArray[np.uint64]:
-    """Bit masks of the pixels homogeneous with each pixel of a tile.
-
-    Parameters
-    ----------
-    amplitude : ndarray of float32, (date, azimuth, range)
-        Calibrated amplitude; a pixel with any date zero or NaN is left out.
-    options : AdaptiveOptions
-        Window, test and level.
-    effective_dates : float
-        Temporally independent dates.
-
-    Returns
-    -------
-    ndarray of uint64, (azimuth, range, word)
-        Layout of :mod:`subside.kernels.homogeneity`.
-    """
-    _check.shape((None, None, None), amplitude=amplitude)
-    n_dates = len(amplitude)
-    planes = sort_dates(np.ascontiguousarray(amplitude, np.float32))
-    level = (n_dates, options.alpha, effective_dates)
-    if options.test is HomogeneityTest.KS:
-        return ks_neighbours(planes, *options.halo, critical_threshold(*level))
-    if options.test is HomogeneityTest.ANDERSON_DARLING:
-        return ad_neighbours(planes, *options.halo, anderson_darling_critical(*level))
-    return glrt_neighbours(planes, *options.halo, glrt_critical(*level))
 
 
 @dataclass(frozen=True)
@@ -421,9 +250,30 @@ def noise_coherence(n_looks: npt.NDArray[np.float64], n_pairs: int, false_rate: 
     ndarray of float64, (candidate,)
         Mean squared coherence.
     """
+    shape = n_pairs / _PAIRS_PER_FREE_PAIR
+    excess = gamma.isf(false_rate, shape) / shape - 1.0
     looks = np.maximum(np.asarray(n_looks, np.float64), 2.0)
-    level: npt.NDArray[np.float64] = norm.isf(false_rate) / ((looks - 1.0) * np.sqrt(n_pairs))
+    level: npt.NDArray[np.float64] = excess / (looks - 1.0)
     return level
+
+
+def _is_steady(
+    power: npt.NDArray[np.float32],
+    pairs: npt.NDArray[np.int32],
+    n_looks: npt.NDArray[np.float64],
+    false_rate: float,
+) -> npt.NDArray[np.bool_]:
+    """Tell where the dispersion of the averaged amplitudes is smaller than that of averaged noise.
+
+    Averaging ``L`` looks of noise leaves ``D**2 = 1 / (2 L)``, as the square of a variable with a degree of
+    freedom less than dates.
+    """
+    amplitude = np.sqrt(power.astype(np.float64))
+    first, second = amplitude[:, pairs[:, 0]], amplitude[:, pairs[:, 1]]
+    square = np.mean((first - second) ** 2, axis=1) / np.mean((first + second) / 2, axis=1) ** 2
+    freedom = power.shape[1] - 1
+    result: npt.NDArray[np.bool_] = 2 * n_looks * square < chi2.ppf(false_rate, freedom) / freedom
+    return result
 
 
 def _unit_power_weight(amplitude: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -530,7 +380,13 @@ def extract_tile(
     pairs = np.ascontiguousarray(pairs, np.int32)
     amplitude = np.abs(slc)
     amplitude /= calibration.amplitude.astype(np.float32)[:, None, None]
-    masks = homogeneous_neighbours(amplitude, options, effective_dates=calibration.effective_dates)
+    masks = homogeneous_neighbours(
+        amplitude,
+        None if options.filter_method is FilterMethod.BOXCAR else options.test,
+        half=options.half,
+        alpha=options.alpha,
+        effective_dates=calibration.effective_dates,
+    )
     tile = _Tile(
         slc=slc,
         weight=_unit_power_weight(amplitude),
@@ -562,9 +418,21 @@ def extract_tile(
     return found
 
 
+_DTYPES = {
+    "azimuth": np.int32,
+    "range": np.int32,
+    "n_shp": np.int16,
+    "n_looks": np.float32,
+    "amplitude_difference_dispersion": np.float32,
+    "shp_coherence": np.float32,
+    "is_filtered": np.bool_,
+    "phase": np.float32,
+}
+
+
 def _joined(parts: list[Candidates], n_pairs: int) -> Candidates:
     columns: dict[str, npt.NDArray[Any]] = {}
     for column, dtype in _DTYPES.items():
-        empty = np.empty((0, n_pairs) if column == "phase" else 0, dtype)
+        empty: npt.NDArray[Any] = np.empty((0, n_pairs) if column == "phase" else 0, dtype)
         columns[column] = np.concatenate([empty, *(getattr(part, column) for part in parts)])
     return Candidates(**columns)

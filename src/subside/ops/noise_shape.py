@@ -5,6 +5,7 @@ Everything happens in the space the motion model leaves, on moment matrices of (
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,10 +15,32 @@ FloatArray = npt.NDArray[np.float64]
 
 _N_ITERATIONS: Final = 30
 _SHARES: Final = np.concatenate([[0.0], np.geomspace(1e-3, 0.5, 40), 1 - np.geomspace(0.5, 1e-3, 40)[1:]])
-_FACTOR_LIMITS: Final = (0.2, 5.0)
+_FACTOR_LIMITS: Final = (0.05, 10.0)
 _LEAST_WHITE: Final = 0.05
 _REWEIGH: Final = 8
 _WILD: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Covariance of each class, ``white * diag(factor) + chain``.
+
+    Attributes
+    ----------
+    white : ndarray of float64, (class,)
+        White variance, squared unit of the samples.
+    chain : ndarray of float64, (class, date, date)
+        Covariance of the part that accumulates, squared unit.
+    factor : ndarray of float64, (date,)
+        Relative white variance of the dates, mean 1.
+    minus_log : float
+        Twice the negative log restricted likelihood of all samples, up to a constant.
+    """
+
+    white: FloatArray
+    chain: FloatArray
+    factor: FloatArray
+    minus_log: float
 
 
 def fit_shapes(
@@ -28,13 +51,15 @@ def fit_shapes(
     date_factor: FloatArray | None = None,
     chains: FloatArray | None = None,
     shrink: float = 1.0,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+) -> Shapes:
     """Fit ``white * diag(date_factor) + chain`` to the residuals of each class.
 
-    Without ``chains`` the share and the candidate that maximise the restricted likelihood of the moment
-    matrix are taken (points wilder than five times the median are held to that). With ``chains`` the correlated part is known and the white variance is what the mean
-    square of the residuals leaves to it. The relative variance of the dates is common to the classes:
-    restricted likelihood again, to the power ``shrink``.
+    Without ``chains`` each candidate in turn is the shape of the accumulating part of all classes, its share
+    in each class maximises the restricted likelihood of the class's moment matrix, and the candidate
+    of greatest likelihood is taken. With ``chains`` the accumulating part is known and the white variance is
+    what the mean square of the residuals leaves to it. Residuals wilder than five times the median are held
+    to that. The relative variances of the dates are common to the classes and follow the restricted likelihood
+    by minorise-maximise steps (Zhou et al. 2019, doi:10.1080/10618600.2018.1529601).
 
     Parameters
     ----------
@@ -43,57 +68,66 @@ def fit_shapes(
     basis : ndarray of float64, (date, residual dimension)
         Orthonormal, perpendicular to the motion model.
     candidates : ndarray of float64, (candidate, date, date)
-        Possible covariances of the correlated part, any scale.
+        Possible covariances of the accumulating part, any scale.
     date_factor : ndarray of float64, (date,), optional
         Known relative white variances; None estimates them.
     chains : ndarray of float64, (class, date, date), optional
-        Known covariance of the correlated part of each class, squared unit.
+        Known covariance of the accumulating part of each class, squared unit.
     shrink : float
-        1 trusts the relative variances found; less draws them towards 1, for series in which each date has few
-        independent realisations of the atmosphere.
+        Power applied to the relative variances found: 1 trusts them; less draws them towards 1, for series in which
+        each date has few independent realisations of the atmosphere.
 
     Returns
     -------
-    white : ndarray of float64, (class,)
-        White variance.
-    chain : ndarray of float64, (class, date, date)
-        Covariance of the correlated part.
-    factor : ndarray of float64, (date,)
-        Relative white variance, mean 1.
+    Shapes
     """
+    if chains is not None:
+        found = _iterate(samples, basis, None, chains, date_factor)
+    else:
+        empty = np.zeros((len(samples), len(basis), len(basis)))
+        tried = [_iterate(samples, basis, candidate, empty, date_factor) for candidate in candidates]
+        found = min(tried, key=lambda shapes: shapes.minus_log)
+    if date_factor is not None:
+        return found
+    factor = found.factor**shrink
+    return replace(found, factor=factor / factor.mean())
+
+
+def _iterate(
+    samples: list[FloatArray],
+    basis: FloatArray,
+    candidate: FloatArray | None,
+    chains: FloatArray,
+    date_factor: FloatArray | None,
+) -> Shapes:
     n_dates, m = basis.shape
-    n_classes = len(samples)
     moments = [_moment(y, np.eye(m)) for y in samples]
-    size = np.array([len(y) for y in samples], np.float64)
     factor = np.ones(n_dates) if date_factor is None else date_factor
-    white = np.ones(n_classes)
-    chain = np.zeros((n_classes, n_dates, n_dates)) if chains is None else chains.copy()
+    white, chain = np.ones(len(samples)), chains.copy()
+    minus_log = 0.0
     for step in range(_N_ITERATIONS):
         plain = basis.T @ (factor[:, None] * basis)
         found, expected = np.zeros(n_dates), np.zeros(n_dates)
+        minus_log = 0.0
         for c, moment in enumerate(moments):
-            if chains is None:
-                white[c], chain[c] = _best_shape(moment, plain, candidates, basis)
-            else:
+            if candidate is None:
                 white[c], chain[c] = _white_left(moment, plain, chains[c], basis)
+            else:
+                white[c], chain[c] = _best_share(moment, plain, candidate, basis)
             covariance = white[c] * plain + basis.T @ chain[c] @ basis
+            inverse = np.linalg.inv(covariance)
+            minus_log += len(samples[c]) * float(np.linalg.slogdet(covariance)[1] + np.sum(inverse * moment))
+            project = basis @ inverse
+            weight = len(samples[c]) * white[c]
+            found += weight * np.sum((project @ moment) * project, axis=1)
+            expected += weight * np.sum(project * basis, axis=1)
             if step % _REWEIGH == _REWEIGH - 1:
                 moments[c] = _moment(samples[c], covariance)
-            inverse = np.linalg.inv(covariance)
-            project = basis @ inverse
-            weight = size[c] * white[c]
-            found += weight * np.einsum("ti,ij,tj->t", project, moment, project)
-            expected += weight * np.einsum("ti,ti->t", project, basis)
-        if date_factor is not None:
-            continue
-        # Minorise-maximise step of a variance component (Zhou et al. 2019).
-        factor = factor * np.sqrt(found / np.maximum(expected, 1e-300))
-        factor = np.clip(factor / factor.mean(), *_FACTOR_LIMITS)
-        factor /= factor.mean()
-    if date_factor is None:
-        factor = factor**shrink
-        factor /= factor.mean()
-    return white, chain, factor
+        if date_factor is None and step < _N_ITERATIONS - 1:
+            factor = factor * np.sqrt(found / np.maximum(expected, 1e-300))
+            factor = np.clip(factor / factor.mean(), *_FACTOR_LIMITS)
+            factor /= factor.mean()
+    return Shapes(white, chain, factor, minus_log)
 
 
 def tame_weights(level: FloatArray) -> FloatArray:
@@ -120,34 +154,23 @@ def _white_left(
     return (total - known) / float(np.trace(plain)), chain
 
 
-def _best_shape(
-    moment: FloatArray, plain: FloatArray, candidates: FloatArray, basis: FloatArray
+def _best_share(
+    moment: FloatArray, plain: FloatArray, candidate: FloatArray, basis: FloatArray
 ) -> tuple[float, FloatArray]:
-    """White variance and correlated covariance of greatest restricted likelihood for a moment matrix."""
+    """White variance and accumulating covariance of greatest restricted likelihood for a moment matrix."""
     lower = np.linalg.cholesky(plain)
-    best, white, chain = np.inf, 1.0, candidates[0]
-    energy = np.linalg.solve(lower, np.linalg.solve(lower, moment).T)
-    for candidate in candidates:
-        half = np.linalg.solve(lower, basis.T @ candidate @ basis)
-        relative, vectors = np.linalg.eigh(np.linalg.solve(lower, half.T))
-        power = np.einsum("ik,ij,jk->k", vectors, energy, vectors)
-        unit = relative.mean()
-        shares = _SHARES
-        for _ in range(3):
-            minus_log, level = _minus_log(shares, power, relative / unit)
-            k = int(np.argmin(minus_log))
-            share, here = float(shares[k]), float(minus_log[k])
-            scale = float(level[k])
-            shares = np.linspace(shares[max(k - 1, 0)], shares[min(k + 1, len(shares) - 1)], 21)
-        if here < best - 1e-9:
-            best = here
-            white = scale * (1 - share)
-            chain = candidate * (scale * share / unit)
-    return white, chain
-
-
-def _minus_log(shares: FloatArray, power: FloatArray, relative: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Twice the negative log restricted likelihood of each share, profiled over the level, and the level."""
-    variance = (1 - shares)[:, None] + shares[:, None] * relative
-    level = (power / variance).mean(axis=1)
-    return len(power) * np.log(level) + np.log(variance).sum(axis=1), level
+    whiten = np.linalg.solve(lower, basis.T)
+    relative, vectors = np.linalg.eigh(whiten @ candidate @ whiten.T)
+    turned = vectors.T @ np.linalg.inv(lower)
+    power = np.sum((turned @ moment) * turned, axis=1)
+    unit = float(relative.mean())
+    shares = _SHARES
+    share, level = 0.0, 1.0
+    for _ in range(3):
+        variance = (1 - shares)[:, None] + shares[:, None] * (relative / unit)
+        levels = (power / variance).mean(axis=1)
+        minus_log = len(power) * np.log(levels) + np.log(variance).sum(axis=1)
+        k = int(np.argmin(minus_log))
+        share, level = float(shares[k]), float(levels[k])
+        shares = np.linspace(shares[max(k - 1, 0)], shares[min(k + 1, len(shares) - 1)], 21)
+    return level * (1 - share), candidate * (level * share / unit)

@@ -241,7 +241,7 @@ class _Builder:
 
     def add_best(self, allowed: npt.NDArray[np.bool_], why: str) -> bool:
         """Add the most coherent allowed pair that is not used; False when there is none."""
-        allowed = allowed & ~self.used() & ~self.is_barred
+        allowed = allowed & ~self.used() & ~self.is_barred & np.isfinite(self.survey.coherence)
         if not allowed.any():
             return False
         coherence = np.where(allowed, self.survey.coherence, -np.inf)
@@ -472,7 +472,8 @@ class WindowRow:
         Mean of ``s_i conj(s_j)`` over the root of the mean powers: its modulus is the coherence estimate, NaN
         where a window holds no valid power.
     noise : ndarray of float32, (pair, window)
-        The same modulus with the later image taken from the next window: what pure noise gives.
+        The same modulus with the later image taken from the next window (displaced by half a window where there
+        is only one): what pure noise gives.
     amplitude : ndarray of float32, (window,)
         Mean amplitude over dates and pixels.
     amplitude_sum : ndarray of float64, (date,)
@@ -516,7 +517,8 @@ def survey_row(slc: npt.NDArray[np.complex64], pairs: Pairs, *, windows: SurveyW
     samples = np.ascontiguousarray(samples.transpose(2, 0, 1, 3)).reshape(len(starts), len(slc), -1)
     power = np.einsum("wdn,wdn->wd", samples, samples.conj()).real.astype(np.float64)
     cross = samples @ samples.conj().transpose(0, 2, 1)
-    shifted = samples @ np.roll(samples, 1, axis=0).conj().transpose(0, 2, 1)
+    displaced = np.roll(samples, 1, axis=0) if len(starts) > 1 else np.roll(samples, samples.shape[2] // 2, axis=2)
+    shifted = samples @ displaced.conj().transpose(0, 2, 1)
     first, second = pairs[:, 0], pairs[:, 1]
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = 1.0 / np.sqrt(power[:, first] * power[:, second])

@@ -514,9 +514,7 @@ def select(
         place = u.index[lone]
         near = adjacent_duplicates(candidates.azimuth[place], candidates.range[place], gamma[lone])
         flags[lone[near]] |= np.uint16(PointFlag.ADJACENT_DUPLICATE)
-    if candidates.bperp is None:
-        flags |= np.uint16(PointFlag.NO_DEM_ERROR)
-    else:
+    if candidates.bperp is not None:
         result.look_angle_error[u.index] = final_slope
     result.gamma[u.index] = gamma
     result.threshold[u.index] = threshold

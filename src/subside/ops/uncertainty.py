@@ -26,6 +26,7 @@ FloatArray = npt.NDArray[np.float64]
 
 _SAMPLE: Final = 4000
 _BLOCK: Final = 32768
+_FACTOR_SHRINK: Final = 0.7
 _LEAST_SCALE: Final = 0.1
 
 
@@ -251,14 +252,14 @@ def estimate_noise(
     enough = basis.shape[1] // 2 + 4 if date_factor is None else 2
     samples = _residual_samples(values, class_index, basis, enough)
     candidates = _candidates(days, network)
-    chains = None if local is None else _local_chains(values, days, class_index, local, (model, sensitivity), network)
-    white, chain, factor = fit_shapes(samples, basis, candidates, date_factor=date_factor, chains=chains)
+    chains = None if local is None else _local_chains(values, class_index, local, basis, candidates)
+    shapes = fit_shapes(samples, basis, candidates, date_factor=date_factor, chains=chains, shrink=_FACTOR_SHRINK)
     noise = NoiseModel(
         np.asarray(days, np.float64),
         class_index,
-        white,
-        chain,
-        factor,
+        shapes.white,
+        shapes.chain,
+        shapes.factor,
         np.ones((len(values), 2), np.float32),
         np.bincount(class_index, minlength=n_classes),
     )
@@ -273,24 +274,26 @@ def _candidates(days: FloatArray, network: FloatArray | None) -> FloatArray:
 
 def _local_chains(
     values: npt.NDArray[np.floating],
-    days: FloatArray,
     class_index: npt.NDArray[np.int16],
     local: LocalPairs,
-    motion: tuple[TimeModel, FloatArray | None],
-    network: FloatArray | None,
+    basis: FloatArray,
+    candidates: FloatArray,
 ) -> FloatArray | None:
     """Accumulating part of each class from differences of near points; None where there are too few."""
-    model, sensitivity = motion
     first, second = local.pairs.T
     whole = np.isfinite(values[first]).all(axis=1) & np.isfinite(values[second]).all(axis=1)
     first, second = first[whole], second[whole]
     present, member = np.unique(local.classes[first], return_inverse=True)
-    if len(first) < len(days):
+    if len(first) < len(basis):
         return None
-    difference = (np.asarray(values[second], np.float64) - values[first]) / np.sqrt(2)
-    noise = estimate_noise(difference, days, classes=member, model=model, sensitivity=sensitivity, network=network)
-    by_local = np.tile(noise.chain.mean(axis=0), (int(local.classes.max()) + 1, 1, 1))
-    by_local[present] = noise.chain
+    samples = []
+    for k in range(len(present)):
+        rows = _strided(np.flatnonzero(member == k))
+        difference = np.asarray(values[second[rows]], np.float64) - values[first[rows]]
+        samples.append(difference @ basis / np.sqrt(2))
+    shapes = fit_shapes(samples, basis, candidates)
+    by_local = np.tile(shapes.chain.mean(axis=0), (int(local.classes.max()) + 1, 1, 1))
+    by_local[present] = shapes.chain
     n_classes = int(class_index.max(initial=0)) + 1
     count = np.zeros((n_classes, len(by_local)))
     np.add.at(count, (class_index, local.classes), 1.0)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from subside import _check
 from subside.conventions import PointFlag
 from subside.errors import ArgumentError
-from subside.kernels.arcs import ambiguities
+from subside.kernels.arcs import ambiguities, local_variance
 from subside.kernels.flow import components, curl, integrate
 from subside.ops.arc_model import ArcModel, ArcStatistics, UnwrapOptions, all_arc_statistics, arc_model, arc_statistics
 from subside.ops.closure import Loops, check_closure, closure_histogram, find_loops, pair_constants
@@ -47,10 +47,10 @@ POINT_BLOCK = 65536
 PAIR_BLOCK = 16
 """Interferograms taken out of the point-major phase at a time."""
 
-COST_SCALE = 1000
+COST_SCALE = 10_000
 """Integer cost of a cycle squared on an arc of 1 rad noise."""
 
-COST_LIMIT = 1_000_000
+COST_LIMIT = 10_000_000
 """Largest integer cost: noise below 0.03 rad counts the same."""
 
 
@@ -169,8 +169,9 @@ def unwrap_pair(
 
     An arc's gradient is its wrapped phase difference plus the whole cycles ``n`` that bring it within half a cycle of
     the prediction; ``r`` is what is left, cycles. A flow of ``f`` cycles costs
-    ``((r + f)**2 - r**2) / sigma**2``, the log likelihood ratio of a Gaussian gradient, and the flow of least
-    cost that closes every triangle is taken.
+    ``((r + f)**2 - r**2) / v``, the log likelihood ratio of a Gaussian gradient, and the flow of least cost that
+    closes every triangle is taken. The variance ``v`` is that of the arc in time, scaled by the noise around it in
+    this interferogram (:func:`subside.kernels.arcs.local_variance`).
 
     Parameters
     ----------
@@ -196,8 +197,8 @@ def unwrap_pair(
     for c, value in enumerate(model.design[:, pair]):
         prediction += value * statistics.coefficients[:, c]
     gradient, deviation = ambiguities(np.ascontiguousarray(phase), t.arcs, prediction)
-    sigma = statistics.sigma.astype(np.float64)
-    weight = np.clip(np.rint(COST_SCALE / np.maximum(sigma, 1e-3) ** 2), 1, COST_LIMIT).astype(np.int32)
+    variance = local_variance(deviation, statistics.sigma, t.arcs, t.n_points).astype(np.float64)
+    weight = np.clip(np.rint(COST_SCALE / np.maximum(variance, 1e-6)), 1, COST_LIMIT).astype(np.int32)
     offset = np.rint(2.0 * deviation * weight).astype(np.int32)
     supply = curl(gradient, t.triangle_arcs, t.triangle_signs)
     flow = (solver or ShortestPathSolver()).solve(t, weight=weight, offset=offset, supply=supply)

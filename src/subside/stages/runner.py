@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -156,13 +156,16 @@ def run_plan(
     Raises
     ------
     BudgetError
-        Before any work, when the budget is below a floor.
+        Before the stage starts, when the budget is below its floor; known floors are compared before any work.
     """
     check_budget(steps, executor.resources.memory)
     for step in steps:
         if step.action is Action.SKIP:
             log.warning("%s: skipped, %s", step.stage.name, step.why)
         elif step.action in (Action.RUN, Action.RESUME):
+            # The stages before it may have found more points than the plan knew of.
+            memory = BASELINE_BYTES + step.stage.memory(store, parameters[step.stage.name])
+            check_budget([replace(step, memory=memory)], executor.resources.memory)
             _run_stage(store, step, parameters[step.stage.name], executor)
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from subside.io.store import TrackStore
 from subside.ops import select as select_op
+from subside.ops.patch_phase import ClapOptions
 from subside.ops.random_phase import random_coherence, trial_slopes
 from subside.stages import extract
 from subside.stages.stage import Parameters, Stage, StageContext
@@ -28,6 +29,9 @@ _OWN = {
     "flags": Column("flags", "1"),
 }
 _CANDIDATE = (_OWN["azimuth"], _OWN["range"], _OWN["temporal_coherence"], Column("is_selected", "1"))
+_MULTILOOK_WINDOW = (3, 3)
+"""Pixels of a multilooked stack that may share looks with their neighbours (resampling to a map grid)."""
+
 COLUMNS = (*_OWN.values(), *(extract.COLUMNS[n] for n in _CARRIED))
 
 
@@ -35,6 +39,9 @@ class SelectParameters(Parameters):
     """Thresholds of the selection."""
 
     cell_size: float = Field(50.0, gt=0, description="side of a cell of the patch-phase grid, m (Zhu et al. 2020)")
+    low_pass_wavelength: float = Field(
+        800.0, gt=0, description="wavelength at which the fixed part of the patch-phase filter falls to half, m"
+    )
     max_dem_error: float = Field(20.0, ge=0, description="largest height error searched, m")
     max_iterations: int = Field(3, ge=1, description="iterations of coherence and weights at most")
     convergence: float = Field(0.005, gt=0, description="change of the coherence that ends the iteration")
@@ -46,7 +53,9 @@ class SelectParameters(Parameters):
 
     def options(self) -> select_op.SelectOptions:
         """Return the same as the operation takes it."""
-        return select_op.SelectOptions(**self.model_dump())
+        values = self.model_dump()
+        clap = ClapOptions(low_pass_wavelength=values.pop("low_pass_wavelength"))
+        return select_op.SelectOptions(**values, clap=clap)
 
 
 def _candidates(
@@ -89,7 +98,7 @@ def _select_tile(store: TrackStore, block: tuple[int, select_op.Tile], common: M
                 phase=phase,
                 bperp=None if bperp is None else np.asarray(bperp, dtype=np.float32),
                 dispersion=table["amplitude_difference_dispersion"],
-                is_filtered=table["is_filtered"],
+                is_filtered=table["is_filtered"] | common["is_multilooked"],
                 shp_coherence=table["shp_coherence"],
                 n_shp=table["n_shp"],
                 pairs=pairs,
@@ -137,6 +146,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     plan = select_op.tile_plan(
         tuple(facts["shape"]), (facts["azimuth_spacing"], facts["range_spacing"]), options=options
     )
+    is_multilooked = facts["n_looks"] > 1 and state["parameters"]["filter_method"] == "none"
     blocks = [(f"tile_{k}", (k, tile)) for k, tile in enumerate(plan)]
     results = context.run_blocks(
         _select_tile,
@@ -146,7 +156,8 @@ def _run(context: StageContext) -> dict[str, Any]:
             "pairs": pairs.tolist(),
             "bperp": None if bperp is None else bperp.tolist(),
             "height_factor": factor,
-            "window": state["parameters"]["window"],
+            "window": _MULTILOOK_WINDOW if is_multilooked else state["parameters"]["window"],
+            "is_multilooked": is_multilooked,
         },
         block_bytes=_block_bytes(store, context.parameters),
         label="select",

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from subside.errors import ProjectError
 from subside.io.project import CONFIGURATION, Project
 from subside.io.store import TrackStore
 from subside.stages.catalogue import STAGES, stages_between
 from subside.stages.configuration import load_parameters
 from subside.stages.executor import Executor, Resources
-from subside.stages.runner import Action, Step, make_plan, run_plan
+from subside.stages.runner import Action, Step, check_budget, make_plan, run_plan
 from subside.stages.stage import Parameters
 
 log = logging.getLogger("subside")
@@ -71,12 +72,21 @@ def run_session(
         Recompute from this stage on, even if its results match.
     last : str, optional
         Stop after this stage.
+
+    Raises
+    ------
+    ProjectError
+        When ``first`` came with the import.
     """
     stages = stages_between(None, last)
     if first is not None:
-        for stage in stages_between(first, last):
+        provided = {s.stage.name for s in session.steps() if s.action is Action.PROVIDED}
+        if first in provided:
+            raise ProjectError(f"--from {first}: the results of `{first}` came with the import and cannot be recomputed")
+        anew = [s for s in stages_between(first, last) if s.name not in provided]
+        check_budget([replace(s, action=Action.RUN) for s in session.steps() if s.stage in anew], resources.memory)
+        for stage in anew:
             session.store.forget_stage(stage.name)
-            session.store.forget_stage(f"{stage.name}.begun")
     steps = [s for s in session.steps() if s.stage in stages]
     for step in steps:
         log.info("plan: %-10s %-8s %s", step.stage.name, step.action, step.why)
