@@ -50,9 +50,7 @@ def test_transfer(size, alpha):
     got = spectrum.copy()
     apply_clap_transfer(got, low_pass, smoother, alpha, 0.3)
     for before, after in zip(spectrum, got, strict=True):
-        np.testing.assert_allclose(
-            after, _naive_transfer(before, low_pass, smoother, alpha, 0.3), rtol=3e-4, atol=1e-2
-        )
+        np.testing.assert_allclose(after, _naive_transfer(before, low_pass, smoother, alpha, 0.3), rtol=3e-4, atol=1e-2)
     gain = np.abs(got[0, 3, 2] / spectrum[0, 3, 2]) - low_pass[3, 2]
     assert gain > 5 * np.median(np.abs(got[0] / spectrum[0]) - low_pass)
 

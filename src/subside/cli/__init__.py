@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ def main() -> None:
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     from subside.cli.app import app
     from subside.errors import SubsideError
-    from subside.io.atomic import disk_error
+    from subside.io.atomic import WRITE_FAILURES, disk_error
 
     try:
         app(prog_name="subside", standalone_mode=True)
@@ -26,7 +25,7 @@ def main() -> None:
         sys.stderr.write("interrupted: everything committed so far is kept; run the same command to resume\n")
         raise SystemExit(130) from None
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in WRITE_FAILURES:
             raise
         sys.stderr.write(f"error: {disk_error(Path(error.filename or '.'), error)}\n")
         raise SystemExit(1) from None

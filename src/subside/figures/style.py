@@ -117,7 +117,7 @@ def colour_bar(axes: Axes, mappable: Any, label: str) -> None:
 
 
 def symmetric_limit(values: npt.NDArray[np.floating], *, share: float = 0.995) -> float:
-    """Half-range of a symmetric scale: the smallest 1, 2, 3 or 5 times a power of ten that holds ``share``.
+    """Half-range of a symmetric scale: the smallest 1, 1.5, 2, 3, 4, 6 or 8 times a power of ten that holds ``share``.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def symmetric_limit(values: npt.NDArray[np.floating], *, share: float = 0.995) -
     if reach <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(reach))
-    return next(step * power for step in (1.0, 2.0, 3.0, 5.0, 10.0) if step * power >= reach * (1 - 1e-9))
+    return next(step * power for step in (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0) if step * power >= reach * (1 - 1e-9))
 
 
 def motion_norm(limit: float) -> Normalize:

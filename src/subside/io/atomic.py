@@ -6,11 +6,14 @@ import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from subside.errors import ProjectError
+
+WRITE_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
+"""Error numbers of a write that fails for want of space or permission."""
 
 
 @contextmanager
@@ -32,17 +35,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
     ProjectError
         When the disk is full or the folder cannot be written; the temporary file is removed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno in (*WRITE_FAILURES, errno.EEXIST, errno.ENOTDIR, errno.ENOENT):
             raise disk_error(path, error) from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def disk_error(path: Path, error: OSError) -> ProjectError:

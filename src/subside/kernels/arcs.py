@@ -14,7 +14,7 @@ TWO_PI = np.float32(2.0 * np.pi)
 INVERSE_TWO_PI = np.float32(0.5 / np.pi)
 
 
-@kernel(fastmath=True)  # type: ignore[untyped-decorator]
+@kernel(fastmath=True)
 def wrapped_differences(phase: F32, arcs: I32) -> F32:
     """Wrapped phase differences along arcs.
 
@@ -41,7 +41,7 @@ def wrapped_differences(phase: F32, arcs: I32) -> F32:
     return out
 
 
-@kernel(fastmath=True)  # type: ignore[untyped-decorator]
+@kernel(fastmath=True)
 def search_chain(
     difference: F32,
     chain: I32,
@@ -132,7 +132,7 @@ def search_chain(
     return slope, rate
 
 
-@kernel(fastmath=True)  # type: ignore[untyped-decorator]
+@kernel(fastmath=True)
 def fit_temporal_model(difference: F32, start: F32, design: F32, solver: F32, n_iterations: int) -> tuple[F32, F32]:
     """Fit a linear model of pairs to wrapped differences, and measure the noise left.
 

@@ -7,6 +7,8 @@ factor inside that profile costs a small multiple of the number of pairs.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -38,7 +40,15 @@ def profile_starts(pairs: npt.NDArray[np.integer], n_dates: int) -> npt.NDArray[
 
 
 @kernel
-def solve_common(unwrapped, weights, first, second, starts, series, rms):  # type: ignore[no-untyped-def]
+def solve_common(
+    unwrapped: Any,
+    weights: Any,
+    first: Any,
+    second: Any,
+    starts: Any,
+    series: Any,
+    rms: Any,
+) -> None:
     """Weighted least squares with one set of weights and no gaps; writes ``series`` and ``rms``.
 
     Parameters
@@ -114,7 +124,16 @@ def solve_common(unwrapped, weights, first, second, starts, series, rms):  # typ
 
 
 @kernel
-def solve_weighted(unwrapped, weights, first, second, starts, series, rms, n_used):  # type: ignore[no-untyped-def]
+def solve_weighted(
+    unwrapped: Any,
+    weights: Any,
+    first: Any,
+    second: Any,
+    starts: Any,
+    series: Any,
+    rms: Any,
+    n_used: Any,
+) -> None:
     """Weighted least squares with weights and gaps of each point's own.
 
     Parameters
@@ -210,7 +229,15 @@ def solve_weighted(unwrapped, weights, first, second, starts, series, rms, n_use
 
 
 @kernel
-def regress_gaps(values, design, covariance, out, variance, quadratic, n_valid):  # type: ignore[no-untyped-def]
+def regress_gaps(
+    values: Any,
+    design: Any,
+    covariance: Any,
+    out: Any,
+    variance: Any,
+    quadratic: Any,
+    n_valid: Any,
+) -> None:
     """Generalised least squares of series with gaps, one covariance for all points.
 
     Parameters

@@ -279,7 +279,8 @@ def fit_dem_error(
     ``s = X beta + a h + n`` with ``X`` the time model, ``a`` the height sensitivity of the point, ``n`` with the
     covariance of the noise model of the point's class and ``h`` ~ N(0, prior_std^2). With
     ``P = C^-1 - C^-1 X (X' C^-1 X)^-1 X' C^-1`` the least-squares height is ``a' P s / a' P a`` with variance
-    ``a' P C_p P a / (a' P a)^2`` under the point's own covariance; the posterior mean shrinks it by ``prior^2 / (prior^2 + variance)``, which is never worse
+    ``a' P C_p P a / (a' P a)^2`` under the point's own covariance; the posterior mean shrinks it by
+    ``prior^2 / (prior^2 + variance)``, which is never worse
     than the prior in the mean square. Without a given prior its variance is the one that makes the spread of
     the least-squares heights most likely.
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from subside.ops.reference import half_sample_mode
 from subside.ops.time_model import RATE, TimeModel
 from subside.ops.uncertainty import LocalPairs, estimate_noise
 
@@ -16,6 +17,9 @@ FloatArray = npt.NDArray[np.float64]
 
 _SAMPLE: Final = 4000
 _MAD: Final = 1.4826
+_CALM: Final = 2.5
+_PAIR: Final = (-1.0, 1.0)
+_TRIPLE: Final = (1.0, -0.5, -0.5)
 _GOLDEN_ANGLE: Final = np.pi * (3 - np.sqrt(5))
 
 
@@ -33,10 +37,12 @@ class EmpiricalErrors:
         Robust standard deviation (1.4826 MAD) of the differences over sqrt(2), unit of the series per year;
         real differences of motion are in it. NaN where pairs are few.
     ratio : ndarray of float64, (stratum, distance class)
-        Robust standard deviation of the differences over the one the noise model gives them.
+        Robust standard deviation of rates over the one a noise model fitted to the same series gives them, of a
+        point against the mean of two on opposite sides (an even gradient of motion cancels), among points of
+        cells that move as most do. NaN where such triples are few.
     inflation : ndarray of float64, (stratum,)
         Factor to apply to the modelled standard deviation: the ratio of the nearest class with enough
-        pairs, where it exceeds 1 by more than chance; never below 1.
+        triples, where it exceeds 1 by more than chance; never below 1.
     """
 
     distance: FloatArray
@@ -118,40 +124,72 @@ def empirical_errors(
     xy = np.column_stack(position).astype(np.float64)
     extent = float(np.hypot(*np.ptp(xy, axis=0))) if len(xy) else 0.0
     n_steps = max(1, int(np.floor(np.log2(max(extent / 2 / min_separation, 1.0)))) + 1)
-    distance = min_separation * 2.0 ** np.arange(n_steps)
-    pairs, codes = [], []
-    for stratum in (0, 1):
-        members = np.flatnonzero(np.asarray(is_filtered).astype(int) == stratum)
-        if len(members) < 2:
-            continue
-        members = members[np.isfinite(values[members]).all(axis=1)]
-        for k, radius in enumerate(distance):
-            found = _partners(xy, members, float(radius))
-            if len(found) >= min_pairs:
-                pairs.append(found)
-                codes.append(np.full(len(found), stratum * n_steps + k))
+    distance = np.asarray(min_separation * 2.0 ** np.arange(n_steps), np.float64)
+    whole = np.isfinite(values).all(axis=1)
+    calm = np.zeros(len(whole), bool)
+    if whole.any():
+        calm[whole] = _calm(values[whole], days, xy[whole], model, min_separation)
+    stratum = np.asarray(is_filtered).astype(int)
+    motion = (days, model, sensitivity)
+    slope = np.linalg.pinv(_design(motion))[RATE]
     shape = (2, n_steps)
     count, spread, ratio = np.zeros(shape, np.int64), np.full(shape, np.nan), np.full(shape, np.nan)
-    if pairs:
-        pair, code = np.concatenate(pairs), np.concatenate(codes)
-        present, classes = np.unique(code, return_inverse=True)
-        difference = np.asarray(values[pair[:, 1]], np.float64) - np.asarray(values[pair[:, 0]], np.float64)
-        noise = estimate_noise(difference, days, classes=classes, model=model, sensitivity=sensitivity)
-        design = model.fullest(days)
-        if sensitivity is not None:
-            design = np.column_stack([design, sensitivity])
-        for c, where in enumerate(present):
-            rows = np.flatnonzero(classes == c)
-            inverse = np.linalg.inv(noise.covariance(c))
-            cofactor = np.linalg.inv(design.T @ inverse @ design)
-            estimator = inverse @ design @ cofactor[:, RATE]
-            rate = difference[rows] @ estimator
-            z = rate / np.sqrt(noise.variance_of(estimator, c, rows))
-            index = divmod(int(where), n_steps)
-            count[index] = len(rows)
-            spread[index] = _MAD * np.median(np.abs(rate - np.median(rate))) / np.sqrt(2)
-            ratio[index] = _MAD * np.median(np.abs(z - np.median(z)))
+    for s in (0, 1):
+        for k, radius in enumerate(distance):
+            pair = _partners(xy, np.flatnonzero(whole & (stratum == s)), float(radius))
+            if len(pair) >= min_pairs:
+                count[s, k] = len(pair)
+                spread[s, k] = _robust_std(_combine(values, pair, _PAIR) @ slope) / np.sqrt(2)
+            triple = _triples(xy, np.flatnonzero(calm & (stratum == s)), float(radius))
+            if len(triple) >= min_pairs:
+                ratio[s, k] = _robust_std(_scores(_combine(values, triple, _TRIPLE), motion))
     return EmpiricalErrors(distance, count, spread, ratio, _inflation(ratio, count))
+
+
+def _robust_std(values: FloatArray) -> float:
+    return _MAD * float(np.median(np.abs(values - np.median(values))))
+
+
+def _combine(
+    values: npt.NDArray[np.floating], rows: npt.NDArray[np.int64], coefficients: tuple[float, ...]
+) -> FloatArray:
+    result = np.zeros((len(rows), values.shape[1]))
+    for column, coefficient in enumerate(coefficients):
+        result += coefficient * values[rows[:, column]]
+    return result
+
+
+def _design(motion: tuple[FloatArray, TimeModel, FloatArray | None]) -> FloatArray:
+    days, model, sensitivity = motion
+    design = model.fullest(days)
+    return design if sensitivity is None else np.column_stack([design, sensitivity])
+
+
+def _scores(series: FloatArray, motion: tuple[FloatArray, TimeModel, FloatArray | None]) -> FloatArray:
+    """Rates of series of one class over the standard deviations that their own noise model gives them."""
+    days, model, sensitivity = motion
+    noise = estimate_noise(series, days, classes=np.zeros(len(series), np.int16), model=model, sensitivity=sensitivity)
+    design = _design(motion)
+    inverse = np.linalg.inv(noise.covariance(0))
+    estimator = inverse @ design @ np.linalg.inv(design.T @ inverse @ design)[:, RATE]
+    rate = series @ estimator
+    return np.asarray(rate / np.sqrt(noise.variance_of(estimator, 0, np.arange(len(series)))), np.float64)
+
+
+def _calm(
+    values: npt.NDArray[np.floating], days: FloatArray, xy: FloatArray, model: TimeModel, cell: float
+) -> npt.NDArray[np.bool_]:
+    """Points of cells whose median rate is the one most cells have."""
+    rate = values @ np.linalg.pinv(model.fullest(days))[RATE]
+    code = np.floor((xy - xy.min(axis=0)) / cell).astype(np.int64)
+    _, member = np.unique(code, axis=0, return_inverse=True)
+    member = member.reshape(-1)
+    order = np.lexsort((rate, member))
+    size = np.bincount(member)
+    first = np.concatenate([[0], np.cumsum(size)[:-1]])
+    median = rate[order[first + (size - 1) // 2]]
+    mode, width = half_sample_mode(median)
+    return np.asarray((np.abs(median - mode) <= _CALM * width)[member], bool)
 
 
 def local_pairs(
@@ -196,6 +234,26 @@ def _partners(xy: FloatArray, members: npt.NDArray[np.int64], radius: float) -> 
     keep = (apart >= radius) & (apart <= 1.5 * radius)
     pair = np.sort(np.column_stack([start[keep], partner[keep]]), axis=1)
     return np.unique(pair, axis=0)
+
+
+def _triples(xy: FloatArray, members: npt.NDArray[np.int64], radius: float) -> npt.NDArray[np.int64]:
+    """A member and two others on opposite sides of it, about a radius away."""
+    if len(members) < 3:
+        return np.empty((0, 3), np.int64)
+    start = members
+    if len(members) > _SAMPLE:
+        start = members[np.linspace(0, len(members) - 1, _SAMPLE).astype(np.int64)]
+    angle = _GOLDEN_ANGLE * np.arange(len(start))
+    step = 1.2 * radius * np.column_stack([np.cos(angle), np.sin(angle)])
+    tree = cKDTree(xy[members])
+    sides = [members[tree.query(xy[start] + sign * step)[1]] for sign in (1, -1)]
+    keep = np.ones(len(start), bool)
+    for side in sides:
+        apart = np.hypot(*(xy[side] - xy[start]).T)
+        keep &= (apart >= radius) & (apart <= 1.5 * radius)
+    middle = (xy[sides[0]] + xy[sides[1]]) / 2
+    keep &= np.hypot(*(middle - xy[start]).T) <= 0.3 * radius
+    return np.column_stack([start, *sides])[keep]
 
 
 def _inflation(ratio: FloatArray, count: npt.NDArray[np.int64]) -> FloatArray:

@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
-_N_ITERATIONS: Final = 30
+_N_ITERATIONS: Final = 16
 _SHARES: Final = np.concatenate([[0.0], np.geomspace(1e-3, 0.5, 40), 1 - np.geomspace(0.5, 1e-3, 40)[1:]])
 _FACTOR_LIMITS: Final = (0.05, 10.0)
 _LEAST_WHITE: Final = 0.05
-_REWEIGH: Final = 8
+_REWEIGH: Final = 6
 _WILD: Final = 5.0
 
 

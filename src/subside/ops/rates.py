@@ -72,9 +72,9 @@ class _Fit:
 
     @classmethod
     def of(cls, design: FloatArray, covariance: FloatArray) -> _Fit:
-        inverse: FloatArray = np.linalg.inv(covariance)
-        cofactor: FloatArray = np.linalg.inv(design.T @ inverse @ design)
-        whiten = np.linalg.inv(np.linalg.cholesky(covariance))
+        inverse = np.asarray(np.linalg.inv(covariance), np.float64)
+        cofactor = np.asarray(np.linalg.inv(design.T @ inverse @ design), np.float64)
+        whiten = np.asarray(np.linalg.inv(np.linalg.cholesky(covariance)), np.float64)
         return cls(design, covariance, np.asarray(cofactor @ design.T @ inverse, np.float64), cofactor, whiten)
 
     def solve(self, block: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:

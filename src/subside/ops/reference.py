@@ -234,7 +234,7 @@ def find_reference_areas(
     parameters = series @ np.linalg.pinv(design).T
     cell_rms = np.sqrt(np.mean((series - parameters @ design.T) ** 2, axis=1))
     cell_rate = parameters[:, RATE]
-    mode, width = _half_sample_mode(cell_rate)
+    mode, width = half_sample_mode(cell_rate)
     score = (
         ((cell_rate - mode) / width) ** 2
         + (cell_rms / max(float(np.median(cell_rms)), 1e-12)) ** 2
@@ -300,8 +300,19 @@ def _good_cells(
     return rows[keep], rate[keep], rms[keep], member, centre
 
 
-def _half_sample_mode(values: FloatArray) -> tuple[float, float]:
-    """Mode by repeated shortest halves, and the deviation implied by the first shortest half."""
+def half_sample_mode(values: FloatArray) -> tuple[float, float]:
+    """Mode by repeated shortest halves, and the deviation the first shortest half implies.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        At least one finite value.
+
+    Returns
+    -------
+    mode, width : float
+        Robertson and Cryer (1974); ``width`` is half the shortest half over 0.6745, positive.
+    """
     ordered = np.sort(values)
     width = 0.0
     first = True

@@ -89,7 +89,7 @@ class NoiseModel:
         index, scale = self.class_index[points], self.scale[points].astype(np.float64)
         variance = scale[:, :1] * white[index] + scale[:, 1:] * chain[index]
         variance[:, 0] = 0.0
-        return np.sqrt(variance).astype(np.float32)
+        return np.asarray(np.sqrt(variance), np.float32)
 
     def parts(self, index: int) -> tuple[FloatArray, FloatArray]:
         """White and accumulated covariance of a class at scale 1, each (date, date)."""
@@ -267,9 +267,13 @@ def estimate_noise(
 
 
 def _candidates(days: FloatArray, network: FloatArray | None) -> FloatArray:
-    clocks = ((days - days[0]) / DAYS_PER_YEAR, np.arange(len(days), dtype=np.float64))
-    found = [np.minimum.outer(clock, clock) for clock in clocks]
-    return np.stack(found if network is None else [*found, network])
+    """Shapes the accumulating part may have; walks by days and by dates are one where dates are evenly spaced."""
+    found = [] if network is None else [network]
+    for clock in ((days - days[0]) / DAYS_PER_YEAR, np.arange(len(days), dtype=np.float64)):
+        walk = np.minimum.outer(clock, clock) / clock[-1]
+        if not any(np.allclose(walk, known) for known in found):
+            found.append(walk)
+    return np.stack(found)
 
 
 def _local_chains(
@@ -417,4 +421,4 @@ def _predict_scales(
     spread = np.mean((score[is_tame] - score[is_tame].mean(axis=0)) ** 2, axis=0)
     prior = nnls(information.T**2, np.maximum(spread - np.diagonal(information), 0.0))[0]
     gain = np.diag(prior) @ np.linalg.inv(np.eye(2) + information @ np.diag(prior))
-    return np.clip(1 + score @ gain.T, _LEAST_SCALE, None).astype(np.float32)
+    return np.asarray(np.clip(1 + score @ gain.T, _LEAST_SCALE, None), np.float32)

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from subside.errors import UnknownQuantityError
 from subside.io.store import CHUNK_LINES, CHUNK_SAMPLES, TrackStore
 from subside.ops import adaptive
+from subside.ops.calibration import effective_dates, speckle_correlation_area
+from subside.ops.spectral import SpectralSupport, range_band
 from subside.stages.stage import Parameters, Stage, StageContext
 from subside.stages.tables import Column, used_pairs, write_tile
 
@@ -47,6 +48,9 @@ class ExtractParameters(Parameters):
         0.001, gt=0, lt=0.5, description="share of filtered pure-noise pixels the coherence rule admits"
     )
     min_coherence: float = Field(0.25, ge=0, le=1, description="smallest neighbourhood coherence it admits")
+    point_dispersion: float = Field(
+        0.25, ge=0, description="pixels of a smaller dispersion keep their own phase, whatever their neighbours"
+    )
 
     def options(self) -> adaptive.AdaptiveOptions:
         """Return the same as the operation takes it."""
@@ -87,23 +91,30 @@ def _extract_tile(store: TrackStore, block: tuple[int, int], common: Mapping[str
     return {"candidates": len(found), "filtered": int(found.is_filtered.sum())}
 
 
-def _calibrate(store: TrackStore) -> adaptive.SceneCalibration:
+def _calibrate(store: TrackStore, options: adaptive.AdaptiveOptions) -> adaptive.SceneCalibration:
     """Estimate the scene-wide numbers from at most nine fixed samples of the stack."""
     slc = store.array("stack/slc")
     sizes = [min(n, w) for n, w in zip(slc.shape[1:], (96, 192), strict=True)]
     starts = [sorted({round(f * (n - w)) for f in (0.1, 0.5, 0.9)}) for n, w in zip(slc.shape[1:], sizes, strict=True)]
     samples = [slc[:, a : a + sizes[0], r : r + sizes[1]] for a in starts[0] for r in starts[1]]
-    area = float(np.mean([adaptive.speckle_correlation_area(sample) for sample in samples]))
-    return adaptive.SceneCalibration(store.read("survey/mean_amplitude"), correlation_area=area)
+    support = None
+    if options.filter_method is adaptive.FilterMethod.SPECTRAL:
+        support = SpectralSupport(range_band(store.open_stack()))
+    area = float(np.mean([speckle_correlation_area(sample) for sample in samples]))
+    dates = [effective_dates(sample, window=options.window, correlation_area=area) for sample in samples]
+    return adaptive.SceneCalibration(
+        store.read("survey/mean_amplitude"),
+        correlation_area=area,
+        effective_dates=float(np.median(dates)),
+        spectral=support,
+    )
 
 
 def _run(context: StageContext) -> dict[str, Any]:
     store, parameters = context.store, context.parameters
     options = parameters.options()
     pairs = used_pairs(store)
-    if options.filter_method is adaptive.FilterMethod.SPECTRAL and store.stack_attributes()["bperp"] is None:
-        raise UnknownQuantityError("`filter_method` spectral needs perpendicular baselines, which are unknown here")
-    calibration = _calibrate(store)
+    calibration = _calibrate(store, options)
     blocks = tiles(store.array("stack/slc").shape[1:])
     results = context.run_blocks(
         _extract_tile,

@@ -82,7 +82,9 @@ def run_session(
     if first is not None:
         provided = {s.stage.name for s in session.steps() if s.action is Action.PROVIDED}
         if first in provided:
-            raise ProjectError(f"--from {first}: the results of `{first}` came with the import and cannot be recomputed")
+            raise ProjectError(
+                f"--from {first}: the results of `{first}` came with the import and cannot be recomputed"
+            )
         anew = [s for s in stages_between(first, last) if s.name not in provided]
         check_budget([replace(s, action=Action.RUN) for s in session.steps() if s.stage in anew], resources.memory)
         for stage in anew:
