@@ -74,19 +74,22 @@ def test_kernels_are_compiled_in_one_place() -> None:
     assert {f.split(":")[0] for f in _faults(is_numba)} == {"kernels/_jit.py"}
 
 
-def test_every_loop_over_an_array_is_compiled() -> None:
+def test_every_loop_over_an_array_is_compiled_serial_and_without_the_gil() -> None:
     compiled = 0
     for file in sorted((ROOT / "kernels").glob("[a-z]*.py")):
         module = importlib.import_module(f"subside.kernels.{file.stem}")
         for node in TREES[file.relative_to(ROOT).as_posix()].body:
-            takes_arrays = isinstance(node, ast.FunctionDef) and "NDArray" in ast.unparse(node.args)
-            if takes_arrays and any(isinstance(n, (ast.For, ast.While)) for n in ast.walk(node)):
-                function = getattr(module, node.name)
-                assert hasattr(function, "py_func"), f"{file.name}: {node.name} loops and is not compiled"
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            function = getattr(module, node.name)
+            is_compiled = hasattr(function, "py_func")
+            loops = any(isinstance(n, (ast.For, ast.While)) for n in ast.walk(node))
+            assert is_compiled or not (loops and "NDArray" in ast.unparse(node.args)), f"{file.name}: {node.name}"
+            if is_compiled:
                 assert function.targetoptions["nogil"] is True
                 assert not function.targetoptions.get("parallel", False)
                 compiled += 1
-    assert compiled > 15
+    assert compiled > 30
 
 
 def test_the_source_names_no_path_outside_the_repository() -> None:

@@ -55,11 +55,19 @@ def test_memory_watch_sees_a_child_and_starts_again() -> None:
 
 
 def test_an_address_nobody_answers_is_one_clear_error() -> None:
-    executor = Executor(Resources(workers=1, scheduler="tcp://127.0.0.1:9"), Console(quiet=True))
-    for address in ("tcp://127.0.0.1:9", "nonsense://x"):
+    for address in ("tcp://127.0.0.1:9", "nonsense://x"):  # the first after the ten seconds allowed
         executor = Executor(Resources(workers=1, scheduler=address), Console(quiet=True))
         with pytest.raises(ProjectError, match="no dask scheduler answers at"), executor:
             executor.client()
+
+
+def test_the_embedded_cluster_is_not_seen_from_other_machines() -> None:
+    quiet = Console(quiet=True)
+    with Executor(Resources(workers=1), quiet) as first, Executor(Resources(workers=1), quiet) as second:
+        assert first.client().submit(lambda: 3).result() == second.client().submit(lambda: 3).result() == 3
+        listening = [c.laddr for c in psutil.Process().net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        assert {a.ip for a in listening} <= {"127.0.0.1", "::1"}
+        assert 8787 not in {a.port for a in listening}
 
 
 @contextmanager

@@ -162,17 +162,15 @@ def solve_weighted(
     valid = np.zeros(n_pairs)
     for p in range(n_points):
         row = p if per_point else 0
-        gaps = False
         for k in range(n_pairs):
             w = weights[row, k]
             if w > 0.0 and np.isfinite(unwrapped[p, k]) and np.isfinite(w):
                 valid[k] = w
             else:
                 valid[k] = 0.0
-                gaps = True
-        reached[:] = not gaps
+        reached[:] = False
         reached[0] = True
-        growing = gaps
+        growing = True
         while growing:
             growing = False
             for k in range(n_pairs):

@@ -79,7 +79,7 @@ class SelectOptions:
     n_random: int = 50_000
     random_density: float = 2.0
     max_false_rate: float = 0.01
-    min_filtered_coherence: float = 0.5
+    min_filtered_coherence: float = 0.4
     dispersion_bin: int = 2000
     weed_adjacent: bool = False
     core_cells: int = 64

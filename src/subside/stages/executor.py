@@ -151,7 +151,7 @@ class Executor:
             from distributed import Client, LocalCluster
 
             config.set({"distributed.admin.tick.limit": "60s", "distributed.worker.profile.enabled": False})
-            logging.getLogger("distributed").setLevel(logging.ERROR)
+            logging.getLogger("distributed").setLevel(logging.CRITICAL)
             self._cluster = None
             if self.resources.scheduler is None:
                 self._cluster = LocalCluster(
@@ -159,7 +159,9 @@ class Executor:
                     threads_per_worker=self.resources.workers,
                     processes=False,
                     memory_limit=0,
-                    dashboard_address=None,
+                    # The status pages cannot be left out: any free port, never a fixed one, seen from here only.
+                    scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                    worker_dashboard_address="127.0.0.1:0",
                 )
                 self._client = Client(self._cluster)
             else:

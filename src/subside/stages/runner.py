@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -11,6 +12,7 @@ from typing import Any
 
 from subside import __version__
 from subside.errors import BudgetError, ProjectError
+from subside.io.atomic import WRITE_FAILURES, disk_error
 from subside.io.store import TrackStore
 from subside.stages.executor import BASELINE_BYTES, Executor, Stopwatch
 from subside.stages.stage import Parameters, Stage, StageContext, stage_digest
@@ -169,6 +171,11 @@ def run_plan(
             _run_stage(store, step, parameters[step.stage.name], executor)
 
 
+def _recordable(value: Any) -> Any:
+    """Facts are kept as JSON, which knows no NaN: a number that is not finite becomes null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _run_stage(store: TrackStore, step: Step, parameters: Parameters, executor: Executor) -> None:
     stage, digest = step.stage, step.digest
     is_resumed = step.action is Action.RESUME
@@ -184,7 +191,12 @@ def _run_stage(store: TrackStore, step: Step, parameters: Parameters, executor: 
         run_blocks=partial(executor.run, store=store, stage=stage.name, digest=digest),
         is_resumed=is_resumed,
     )
-    facts = stage.run(context)
+    try:
+        facts = {k: _recordable(v) for k, v in stage.run(context).items()}
+    except OSError as error:
+        if error.errno in WRITE_FAILURES:
+            raise disk_error(store.path, error) from error
+        raise
     wall, cpu = watch.read()
     peak = executor.watch.take_peak()
     store.finish_stage(
@@ -194,7 +206,7 @@ def _run_stage(store: TrackStore, step: Step, parameters: Parameters, executor: 
             "version": stage.version,
             "subside": __version__,
             "parameters": parameters.model_dump(mode="json"),
-            "facts": dict(facts),
+            "facts": facts,
             "wall_seconds": wall,
             "cpu_seconds": cpu,
             "peak_bytes": peak,

@@ -48,7 +48,7 @@ class SelectParameters(Parameters):
     random_density: float = Field(2.0, gt=0, description="noise points let through per square kilometre")
     max_false_rate: float = Field(0.01, gt=0, lt=0.5, description="share of pure-noise candidates let through at most")
     min_filtered_coherence: float = Field(
-        0.5, ge=0, le=1, description="temporal coherence demanded of adaptively filtered pixels"
+        0.4, ge=0, le=1, description="temporal coherence demanded of adaptively filtered pixels"
     )
 
     def options(self) -> select_op.SelectOptions:

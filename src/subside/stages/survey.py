@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from subside.errors import ProjectError
 from subside.io.codes import refuse
 from subside.io.store import CHUNK_LINES, CHUNK_SAMPLES, TrackStore
 from subside.model.stack import format_dates
@@ -143,6 +144,11 @@ def _summarise(store: TrackStore) -> tuple[np.ndarray[Any, np.dtype[np.float64]]
             counts = valid.sum(axis=(1, 2))
             with np.errstate(invalid="ignore"):
                 out[batch] = np.where(valid, array, 0.0).sum(axis=(1, 2), dtype=np.float64) / counts
+    if not np.isfinite(noise_means).any():
+        raise ProjectError(
+            f"track {store.name!r} has no two survey windows with data side by side: almost all of it is no data. "
+            "Look at `subside show PROJECT amplitude`, or crop the track at import."
+        )
     # Images paired with displaced images are noise whatever the scene, but strong reflectors raise single pairs.
     level = float(np.nanmedian(noise_means))
     deviation = float(1.4826 * np.nanmedian(np.abs(noise_means - level)))
