@@ -51,8 +51,8 @@ def test_a_track_is_named_only_where_there_are_several(tmp_path: Path) -> None:
     assert made.track(None).name == "b"
     made.new_track("a").create()
     assert made.track_names() == ["a", "b"]
-    with pytest.raises(ProjectError, match="several tracks.*a, b"):
+    with pytest.raises(ProjectError, match=r"several tracks.*a, b"):
         made.track(None)
-    with pytest.raises(ProjectError, match="no track 'c'.*a, b"):
+    with pytest.raises(ProjectError, match=r"no track 'c'.*a, b"):
         made.track("c")
     assert made.track("a").path == made.path / "tracks" / "a.zarr"

@@ -56,7 +56,7 @@ def test_empty_arrays_and_replacement(store: TrackStore) -> None:
 
 
 def test_what_is_missing_is_named(store: TrackStore) -> None:
-    with pytest.raises(ProjectError, match="no `rates/velocity`.*subside status"):
+    with pytest.raises(ProjectError, match=r"no `rates/velocity`.*subside status"):
         store.array("rates/velocity")
     with pytest.raises(ProjectError, match="subside import"):
         store.stack_attributes()
@@ -123,7 +123,10 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS])
 def test_a_failed_write_says_what_to_do(tmp_path: Path, number: int) -> None:
-    with pytest.raises(ProjectError, match="could not be written.*run the same command again"), atomic_path(tmp_path / "a"):
+    with (
+        pytest.raises(ProjectError, match=r"could not be written.*run the same command again"),
+        atomic_path(tmp_path / "a"),
+    ):
         raise OSError(number, "x")
     assert "everything committed so far is kept" in str(disk_error(tmp_path, OSError(number, "x")))
 

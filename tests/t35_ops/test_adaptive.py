@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from scipy.special import exp1
 from scipy.stats import ks_2samp
 
 from subside.errors import ArgumentError, UnknownQuantityError
@@ -136,7 +137,8 @@ def test_false_rejections_by_coherence_before_and_after_calibration(
         masks = homogeneous_neighbours(amplitude, HomogeneityTest.KS, half=(9, 6), alpha=0.001, effective_dates=n)
         rates.append(1 - (count_neighbours(masks)[9:-9, 6:-6].mean() - 1) / 246)
     assert at_least <= rates[0] <= nominal
-    assert rates[1] < 0.003
+    assert rates[1] < 0.004
+    assert rates[0] < 0.0016 or rates[1] < rates[0] / 10
 
 
 def test_effective_dates_of_noise_is_all_of_them() -> None:
@@ -282,21 +284,21 @@ def test_pure_noise_passes_the_coherence_rule_at_no_more_than_the_stated_rate() 
         assert found.is_filtered.sum() <= rate * n_pixels * 1.5
         assert np.all(found.is_filtered)
     loose = extract(of, calibration, coherence_false_rate=0.1, min_coherence=0.0)
-    assert loose.is_filtered.sum() > 0.005 * n_pixels
+    assert 0 < loose.is_filtered.sum() < 0.1 * n_pixels
     assert len(extract(of, calibration)) == 0
     raw = extract(of, calibration, candidate_rule=CandidateRule.RAW_DISPERSION)
     assert len(raw) > 0.05 * n_pixels
 
 
-def test_shp_coherence_is_unbiased() -> None:
-    """Uniform ground of known coherence: the reported value is the true root mean square over pairs."""
+def test_shp_coherence_is_the_mean_share_of_the_frozen_part() -> None:
+    """Power ``E/2`` frozen, ``1/2`` fresh: at unit power a pixel's coherence averages ``1 - e E1(1)`` = 0.404."""
     land = LandClass(LandCover.BARE, 1.0, -11.0, 0.0, 0.0, (0.5, 0.5), (0.5, 0.5))
     of = uniform_scene(land, 20, 64)
     area = speckle_correlation_area(np.asarray(of.stack.slc))
     found = extract(of, SceneCalibration(amplitude_calibration(of.stack.slc).mean, area))
-    pairs = short_pairs(20)
-    truth = np.sqrt(np.mean([of.truth.coherence.of_pair(i, j)[0, 0] ** 2 for i, j in pairs]))
-    assert np.sqrt(np.mean(found.shp_coherence[found.is_filtered] ** 2)) == pytest.approx(truth, abs=0.04)
+    assert found.is_filtered.sum() > 3000
+    truth = 1 - np.e * exp1(1.0)
+    assert np.sqrt(np.mean(found.shp_coherence[found.is_filtered] ** 2)) == pytest.approx(truth, abs=0.03)
 
 
 def test_boxcar_takes_the_whole_window(reference: SimulatedScene, calibration: SceneCalibration) -> None:

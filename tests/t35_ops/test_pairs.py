@@ -22,10 +22,7 @@ def test_quality_index_by_hand() -> None:
     days, bperp = np.array([0.0, 12, 24, 36]), np.array([62.0, 0, -87, -38])
     found = op.quality_index(days, bperp=bperp)
     expected = [
-        1
-        + (1 - 12 / 1800) * (1 - 62 / 1100)
-        + (1 - 24 / 1800) * (1 - 149 / 1100)
-        + (1 - 36 / 1800) * (1 - 100 / 1100),
+        1 + (1 - 12 / 1800) * (1 - 62 / 1100) + (1 - 24 / 1800) * (1 - 149 / 1100) + (1 - 36 / 1800) * (1 - 100 / 1100),
         1 + (1 - 12 / 1800) * (1 - 62 / 1100) + (1 - 12 / 1800) * (1 - 87 / 1100) + (1 - 24 / 1800) * (1 - 38 / 1100),
     ]
     np.testing.assert_allclose(found.index[:2], expected, rtol=1e-12)
@@ -121,7 +118,9 @@ def test_gaps_are_bridged_by_the_most_coherent_pairs_until_no_bridge_remains(gap
     added = np.flatnonzero([s is PairStatus.ADDED for s in network.status])
     best = np.flatnonzero(crossing)[np.argsort(-survey.coherence[crossing])[:2]]
     assert sorted(added) == sorted(best)
-    assert "joins two parts" in network.reason[best[0]] and f"{survey.coherence[best[0]]:.2f}" in network.reason[best[0]]
+    assert (
+        "joins two parts" in network.reason[best[0]] and f"{survey.coherence[best[0]]:.2f}" in network.reason[best[0]]
+    )
     assert "second link" in network.reason[best[1]]
     assert not network.is_bridge.any()
     assert not op.find_bridges(network.used, 16).any()
@@ -251,7 +250,9 @@ def test_survey_row_equals_plain_loops() -> None:
 def test_survey_tells_signal_from_noise_even_in_one_window() -> None:
     for n_windows in (1, 40):
         windows = op.SurveyWindows((15, 15), (15, 15), (1, n_windows))
-        found = op.survey_row(_images(1, (3, 15, 15 * n_windows)), np.array([[0, 1], [1, 2]], np.int32), windows=windows)
+        found = op.survey_row(
+            _images(1, (3, 15, 15 * n_windows)), np.array([[0, 1], [1, 2]], np.int32), windows=windows
+        )
         assert np.abs(found.interferogram).mean() > 0.5
         assert found.noise.mean() < 0.15
 

@@ -429,3 +429,12 @@ def test_errors_that_cannot_be_told_apart_are_flagged():
     block = check_closure(loops, phase=points.phase, cycles=wrong, constants=constants)
     np.testing.assert_array_equal(np.flatnonzero(block.is_suspect), [5])
     np.testing.assert_array_equal(block.cycles, wrong)
+
+
+def test_points_missing_from_a_lattice_at_random_are_triangulated():
+    # Equally spaced points on a hull edge, shifted by a linear recurrence, stay on a line and give folded triangles.
+    rng = np.random.default_rng(103)
+    for _ in range(5):
+        azimuth, range_ = np.nonzero(rng.random((120, 120)) < 0.6)
+        mesh = triangulate(range_ * 14.0, azimuth * 14.0)
+        assert mesh.n_triangles == 2 * mesh.n_points - 2 - np.count_nonzero(mesh.is_boundary)

@@ -115,10 +115,7 @@ def main() -> None:
     truth, events = digests(whole), log.read_text().splitlines()
     answer: dict[str, Any] = {"code": code, "arrays": len(truth), "seconds": seconds, "events": events, "kills": []}
     chosen = wanted["points"]
-    if chosen == "all":
-        points = list(range(len(events)))
-    else:
-        points = [events.index(name) for name in chosen]
+    points = list(range(len(events))) if chosen == "all" else [events.index(name) for name in chosen]
     for share in [*(("point", p) for p in points), *(("moment", m) for m in wanted["moments"])]:
         kind, value = share
         project = Path(shutil.copytree(base, work / "killed"))

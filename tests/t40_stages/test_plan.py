@@ -157,7 +157,7 @@ def test_catalogue_is_in_order_and_ranges_are_checked() -> None:
     assert [s.name for s in stages_between("invert", "reference")] == ["invert", "correct", "reference"]
     assert stages_between(None, None) == catalogue.STAGES
     for first, last in (("nope", None), (None, "nope"), ("rates", "survey")):
-        with pytest.raises(ProjectError, match="stage|order"):
+        with pytest.raises(ProjectError, match=r"stage|order"):
             stages_between(first, last)
 
 
@@ -181,7 +181,7 @@ def test_a_floor_known_only_during_the_run_is_compared_before_the_stage(imported
     from rich.console import Console
 
     with (
-        pytest.raises(BudgetError, match="`late` needs at least 2.45 GB"),
+        pytest.raises(BudgetError, match=r"`late` needs at least 2\.45 GB"),
         Executor(Resources(workers=1, memory=1_000_000_000), Console(quiet=True)) as executor,
     ):
         runner.run_plan(store, [step], {"late": _NoParameters()}, executor)

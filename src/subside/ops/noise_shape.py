@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
-_N_ITERATIONS: Final = 16
+_N_ITERATIONS: Final = 24
 _SHARES: Final = np.concatenate([[0.0], np.geomspace(1e-3, 0.5, 40), 1 - np.geomspace(0.5, 1e-3, 40)[1:]])
 _FACTOR_LIMITS: Final = (0.05, 10.0)
 _LEAST_WHITE: Final = 0.05
+_LEAST_GAIN: Final = 0.2
 _REWEIGH: Final = 6
 _WILD: Final = 5.0
 
@@ -58,8 +59,10 @@ def fit_shapes(
     in each class maximises the restricted likelihood of the class's moment matrix, and the candidate
     of greatest likelihood is taken. With ``chains`` the accumulating part is known and the white variance is
     what the mean square of the residuals leaves to it. Residuals wilder than five times the median are held
-    to that. The relative variances of the dates are common to the classes and follow the restricted likelihood
-    by minorise-maximise steps (Zhou et al. 2019, doi:10.1080/10618600.2018.1529601).
+    to that. The relative variances of the dates are common to the classes and are the fixed point of the score
+    equation of the restricted likelihood (iterated MINQUE; Searle, Casella and McCulloch 1992, ch. 11). A class
+    has an accumulating part only if it raises twice the log likelihood of a sample by 0.2: less can be the
+    chance of a scene's few independent atmospheres.
 
     Parameters
     ----------
@@ -124,7 +127,7 @@ def _iterate(
             if step % _REWEIGH == _REWEIGH - 1:
                 moments[c] = _moment(samples[c], covariance)
         if date_factor is None and step < _N_ITERATIONS - 1:
-            factor = factor * np.sqrt(found / np.maximum(expected, 1e-300))
+            factor = factor * (found / np.maximum(expected, 1e-300))
             factor = np.clip(factor / factor.mean(), *_FACTOR_LIMITS)
             factor /= factor.mean()
     return Shapes(white, chain, factor, minus_log)
@@ -165,12 +168,17 @@ def _best_share(
     power = np.sum((turned @ moment) * turned, axis=1)
     unit = float(relative.mean())
     shares = _SHARES
-    share, level = 0.0, 1.0
+    share, level, reached = 0.0, 1.0, 0.0
+    white_only, white_level = 0.0, 1.0
     for _ in range(3):
         variance = (1 - shares)[:, None] + shares[:, None] * (relative / unit)
         levels = (power / variance).mean(axis=1)
         minus_log = len(power) * np.log(levels) + np.log(variance).sum(axis=1)
+        if shares is _SHARES:
+            white_only, white_level = float(minus_log[0]), float(levels[0])
         k = int(np.argmin(minus_log))
-        share, level = float(shares[k]), float(levels[k])
+        share, level, reached = float(shares[k]), float(levels[k]), float(minus_log[k])
         shares = np.linspace(shares[max(k - 1, 0)], shares[min(k + 1, len(shares) - 1)], 21)
+    if white_only - reached < _LEAST_GAIN:
+        return white_level, np.zeros_like(candidate)
     return level * (1 - share), candidate * (level * share / unit)

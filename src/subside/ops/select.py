@@ -368,7 +368,9 @@ def _reestimate(
         if not len(members):
             continue
         blocks, at = np.unique(u.grid.block[members], return_inverse=True)
-        patch = predict_without(grid, blocks, _margin(filtered, c, options), options.clap, cell_size=options.cell_size)
+        patch = predict_without(
+            grid, blocks, _margin(filtered, c, options), options.reestimation, cell_size=options.cell_size
+        )
         row = patch.shape[1] * at.reshape(-1).astype(np.int64) + corner[members]
         bperp = u.bperp if len(u.bperp) == 1 else u.bperp[members]
         slope[members], gamma[members] = fit_look_angle(

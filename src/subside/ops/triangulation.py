@@ -108,9 +108,8 @@ def incidence_lists(
 
 
 def _jittered(points: npt.NDArray[np.float64], extent: float) -> npt.NDArray[np.float64]:
-    index = np.arange(1, len(points) + 1)[:, None]
-    # Additive recurrences of two irrational numbers: the same shift for the same place in the order.
-    fraction = (index * np.array([0.7548776662466927, 0.5698402909980532])) % 1.0
+    # A recurrence such as multiples of the golden ratio shifts equally spaced points onto a line again.
+    fraction = np.random.default_rng(len(points)).random(points.shape)
     shifted: npt.NDArray[np.float64] = points + JITTER * extent * (2.0 * fraction - 1.0)
     return shifted
 
@@ -155,7 +154,7 @@ def _checked(easting: npt.NDArray[np.float64], northing: npt.NDArray[np.float64]
 
 
 def triangulate(easting: npt.NDArray[np.float64], northing: npt.NDArray[np.float64]) -> Triangulation:
-    """Triangulate points (Delaunay), ties of a lattice broken by a small shift that depends on the order only.
+    """Triangulate points (Delaunay), ties of a lattice broken by a small seeded shift.
 
     Parameters
     ----------

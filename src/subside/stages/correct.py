@@ -16,6 +16,9 @@ from subside.stages.network import date_days
 from subside.stages.stage import Parameters, Stage, StageContext
 from subside.stages.tables import date_bperp, n_points_of, point_geometry
 
+_MIN_RAMP_CELLS = 3
+"""A plane needs three places."""
+
 
 class CorrectParameters(Parameters):
     """Which terms are fitted."""
@@ -84,6 +87,12 @@ def load_dem_term(store: TrackStore) -> corrections.DemErrorTerm | None:
     )
 
 
+def _n_ramp_cells(store: TrackStore, phase: npt.NDArray[np.float32], cell: float) -> int:
+    position = np.column_stack([store.read("select/easting"), store.read("select/northing")])
+    whole = np.isfinite(phase).all(axis=1)
+    return len(np.unique(np.floor((position[whole] - position.min(axis=0)) / cell), axis=0))
+
+
 def _run(context: StageContext) -> dict[str, Any]:
     store, parameters = context.store, context.parameters
     phase = store.read("invert/phase")
@@ -92,7 +101,10 @@ def _run(context: StageContext) -> dict[str, Any]:
     attributes: dict[str, Any] = {"ramp_centre": [0.0, 0.0]}
     slopes = np.zeros((len(days), 2))
     weights = np.zeros(len(phase))
-    if parameters.fit_ramps:
+    n_cells = _n_ramp_cells(store, phase, parameters.ramp_cell)
+    if parameters.fit_ramps and n_cells < _MIN_RAMP_CELLS:
+        facts["ramps"] = f"skipped, points without gaps lie in {n_cells} cells of {parameters.ramp_cell:g} m only"
+    elif parameters.fit_ramps:
         ramp = corrections.fit_ramps(
             phase,
             days,

@@ -64,9 +64,16 @@ def point_table(store: TrackStore) -> PointTable:
     )
 
 
+def _known(value: Any) -> Any:
+    """What the data cannot tell (the season of a short series) is null in metadata."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
 def _attributes(store: TrackStore, notes: dict[str, Any]) -> TableAttributes:
     facts = store.stack_attributes()
-    areas = [{k: v for k, v in a.items() if k != "point_rows"} for a in store.read_attributes("reference")["areas"]]
+    areas = [
+        {k: _known(v) for k, v in a.items() if k != "point_rows"} for a in store.read_attributes("reference")["areas"]
+    ]
     return TableAttributes(
         wavelength=facts["wavelength"],
         heading_deg=float(facts["source"].get("heading", np.nan)),

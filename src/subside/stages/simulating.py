@@ -134,7 +134,7 @@ def load_truth(path: Path) -> Truth:
 
 def _scored(store: TrackStore) -> tuple[ScoredPoints, TruthReference]:
     scale = -store.stack_attributes()["wavelength"] / (4 * np.pi)
-    state = store.stage_state("correct") or {}
+    ramp_weights = store.read("correct/ramp_weights")
     points = ScoredPoints(
         azimuth=store.read("select/azimuth"),
         range=store.read("select/range"),
@@ -150,8 +150,8 @@ def _scored(store: TrackStore) -> tuple[ScoredPoints, TruthReference]:
     )
     reference = TruthReference(
         weights=store.read("reference/weights"),
-        is_deramped=bool(state["parameters"]["fit_ramps"]),
-        ramp_weights=store.read("correct/ramp_weights"),
+        is_deramped=bool(ramp_weights.any()),
+        ramp_weights=ramp_weights,
         distance=store.read("rates/distance_to_reference"),
     )
     return points, reference

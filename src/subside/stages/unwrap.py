@@ -90,8 +90,9 @@ def _unwrap_columns(store: TrackStore, block: tuple[int, int], common: Mapping[s
     model = _model(store, common["options"])
     cycles = np.empty((mesh.n_points, block[1] - block[0]), dtype=np.int16)
     objective, residues = [], []
+    columns = np.ascontiguousarray(phase[:, slice(*block)].T)
     for column, pair in enumerate(range(*block)):
-        one = unwrap_op.unwrap_pair(phase[:, pair], mesh, statistics=statistics, model=model, pair=pair)
+        one = unwrap_op.unwrap_pair(columns[column], mesh, statistics=statistics, model=model, pair=pair)
         cycles[:, column] = one.cycles
         objective.append(one.objective)
         residues.append(one.n_residues)
