@@ -34,9 +34,8 @@ class PointFlag(IntFlag):
     LOW_COHERENCE = 1
     UNWRAP_SUSPECT = 2
     BRIDGED = 4
-    LONE_SUPPORT = 8
-    ADJACENT_DUPLICATE = 16
-    ISOLATED_COMPONENT = 32
+    ADJACENT_DUPLICATE = 8
+    ISOLATED_COMPONENT = 16
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,6 @@ FLAG_DESCRIPTIONS: Final[tuple[FlagDescription, ...]] = (
     FlagDescription(PointFlag.UNWRAP_SUSPECT, "integer closure of the interferogram network fails at this point"),
     FlagDescription(
         PointFlag.BRIDGED, "series depends on a single interferogram that bridges two parts of the network"
-    ),
-    FlagDescription(
-        PointFlag.LONE_SUPPORT, "filter support is mostly points that failed selection: phase may be borrowed"
     ),
     FlagDescription(PointFlag.ADJACENT_DUPLICATE, "shares its scatterer with a brighter adjacent point"),
     FlagDescription(PointFlag.ISOLATED_COMPONENT, "not joined to the reference areas by arcs that can be trusted"),

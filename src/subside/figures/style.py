@@ -136,7 +136,8 @@ def symmetric_limit(values: npt.NDArray[np.floating], *, share: float = 0.995) -
     if reach <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(reach))
-    return next(step * power for step in (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0) if step * power >= reach * (1 - 1e-9))
+    steps = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0)
+    return next(step * power for step in steps if step * power >= reach * (1 - 1e-9))
 
 
 def motion_norm(limit: float) -> Normalize:
