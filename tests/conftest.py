@@ -13,6 +13,9 @@ import pytest
 
 import subside
 
+for library in ("OPENBLAS", "MKL", "OMP"):  # as the command does, before numpy is loaded: threads change last bits
+    os.environ[f"{library}_NUM_THREADS"] = "1"
+
 SOURCE = Path(subside.__file__).parent.parent
 COMMAND = "from subside.cli import main; main()"
 TINY = {"size": "140x100", "dates": 12, "seed": 3}

@@ -28,9 +28,7 @@ class Scene:
 
 
 def small_network(n_dates: int, reach: int = 3) -> np.ndarray:
-    return np.array(
-        [(i, j) for i in range(n_dates) for j in range(i + 1, min(i + reach + 1, n_dates))], np.int32
-    )
+    return np.array([(i, j) for i in range(n_dates) for j in range(i + 1, min(i + reach + 1, n_dates))], np.int32)
 
 
 def turbulence(rng: np.random.Generator, n: int, n_dates: int, power: float = 8 / 3) -> np.ndarray:
@@ -68,16 +66,12 @@ def make_scene(
     amplitude = np.where(x > 0.7 * side, season, 0.0)
     years = days / 365.25
     truth = rate[:, None] * years + amplitude[:, None] * np.sin(2 * np.pi * years)
-    height = height_std * (
-        0.78 * _at(turbulence(rng, 64, 1, 2.0), x, y, side)[:, 0] + 0.62 * rng.normal(size=n_points)
-    )
+    height = height_std * (0.78 * _at(turbulence(rng, 64, 1, 2.0), x, y, side)[:, 0] + 0.62 * rng.normal(size=n_points))
     lever = 4 * np.pi / WAVELENGTH * bperp / (850e3 * np.sin(np.radians(39)))
     rms = rng.uniform(*atmosphere, n_dates)
     phase = truth / RAD_TO_M + height[:, None] * lever
     phase += _at(turbulence(rng, 64, n_dates), x, y, side) * rms
-    phase += (x / side)[:, None] * rng.normal(0, ramp, n_dates) + (y / side)[:, None] * rng.normal(
-        0, ramp, n_dates
-    )
+    phase += (x / side)[:, None] * rng.normal(0, ramp, n_dates) + (y / side)[:, None] * rng.normal(0, ramp, n_dates)
     thermal = np.where(is_filtered, 0.1, rng.uniform(0.15, 0.5, n_points))
     phase += thermal[:, None] * rng.normal(size=phase.shape)
     level = np.where(is_filtered, pair_noise * rng.uniform(0.4, 1.6, n_points), 0.0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from oracles_series import RAD_TO_M, WAVELENGTH, make_scene, turbulence
 
+from oracles_series import RAD_TO_M, WAVELENGTH, make_scene, turbulence
 from subside.errors import ArgumentError
 from subside.ops.corrections import DemGeometry, estimate_atmosphere, fit_dem_error, fit_ramps
 from subside.ops.uncertainty import noise_classes

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from oracles_series import small_network
 
+from oracles_series import small_network
 from subside.errors import ArgumentError
 from subside.model.network import design_matrix
 from subside.ops.invert import coherence_weights, invert_network, network_covariance

@@ -116,7 +116,7 @@ def test_a_cluster_by_its_address_gives_the_same_bits(
 @pytest.mark.slow
 def test_the_process_tree_stays_below_the_budget(tmp_path: Path, subside_command: Any) -> None:
     project = tmp_path / "large"
-    made = subside_command("simulate", project, "--size", "600x1400", "--dates", "20", timeout=400)
+    made = subside_command("simulate", project, "--size", "400x900", "--dates", "20", timeout=400)
     assert made.returncode == 0, made.stderr
     twin = Path(shutil.copytree(project, tmp_path / "twin"))
     for path, memory, limit in ((project, "1GB", GB), (twin, "4GB", 4 * GB)):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 def main() -> None:
     """Run the ``subside`` command; expected errors become one readable message and exit status 1."""
-    # The parallel axis is blocks on workers; a threaded BLAS below it would only compete with them.
+    # The parallel axis is blocks on workers; a threaded BLAS below it competes with them and changes last bits.
     for library in ("OPENBLAS", "MKL", "OMP"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+        os.environ[f"{library}_NUM_THREADS"] = "1"
     from subside.cli.app import app
     from subside.errors import SubsideError
     from subside.io.atomic import WRITE_FAILURES, disk_error

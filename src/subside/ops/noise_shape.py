@@ -17,6 +17,7 @@ _N_ITERATIONS: Final = 24
 _SHARES: Final = np.concatenate([[0.0], np.geomspace(1e-3, 0.5, 40), 1 - np.geomspace(0.5, 1e-3, 40)[1:]])
 _FACTOR_LIMITS: Final = (0.05, 10.0)
 _LEAST_WHITE: Final = 0.05
+_N_REWEIGHTS: Final = 3
 _LEAST_GAIN: Final = 0.2
 _REWEIGH: Final = 6
 _WILD: Final = 5.0
@@ -108,7 +109,8 @@ def _iterate(
     factor = np.ones(n_dates) if date_factor is None else date_factor
     white, chain = np.ones(len(samples)), chains.copy()
     minus_log = 0.0
-    for step in range(_N_ITERATIONS):
+    n_iterations = _N_ITERATIONS if date_factor is None else _N_REWEIGHTS
+    for step in range(n_iterations):
         plain = basis.T @ (factor[:, None] * basis)
         found, expected = np.zeros(n_dates), np.zeros(n_dates)
         minus_log = 0.0
@@ -124,9 +126,9 @@ def _iterate(
             weight = len(samples[c]) * white[c]
             found += weight * np.sum((project @ moment) * project, axis=1)
             expected += weight * np.sum(project * basis, axis=1)
-            if step % _REWEIGH == _REWEIGH - 1:
+            if date_factor is not None or step % _REWEIGH == _REWEIGH - 1:
                 moments[c] = _moment(samples[c], covariance)
-        if date_factor is None and step < _N_ITERATIONS - 1:
+        if date_factor is None and step < n_iterations - 1:
             factor = factor * (found / np.maximum(expected, 1e-300))
             factor = np.clip(factor / factor.mean(), *_FACTOR_LIMITS)
             factor /= factor.mean()

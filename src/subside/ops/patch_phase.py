@@ -180,22 +180,6 @@ def filter_grid(grid: Complex, options: ClapOptions, *, cell_size: float) -> Com
     return np.ascontiguousarray(total[:, :rows, :columns])
 
 
-_ONE_SIDED = 4
-"""Cells left between a hole and the border below which the patch phase would be an extrapolation."""
-
-
-def _hole(index: int, n_blocks: int, margin: int, before: int) -> slice:
-    """Cells of a window to leave out along one axis around the block in its middle.
-
-    At a border the whole margin would leave neighbours on one side only, and those far off; there the margin is one
-    cell. The little self-influence that comes back (a coherence of noise of some 0.2) stays below what filtered pixels
-    are asked for.
-    """
-    nearest = BLOCK * min(index, n_blocks - 1 - index)
-    m = margin if nearest - margin >= _ONE_SIDED else min(margin, 1)
-    return slice(before - m, before + BLOCK + m)
-
-
 def predict_without(
     grid: Complex,
     block: npt.NDArray[np.int64],
@@ -213,8 +197,8 @@ def predict_without(
     block : ndarray of int64, (block,)
         Row-major indices of the blocks wanted.
     margin : tuple of int
-        Cells beyond the block that are excluded too, along azimuth and range; one at most at the borders of the
-        grid, where nothing would be left on one side.
+        Cells beyond the block that are excluded too, along azimuth and range, at the border of the grid as
+        elsewhere: a smaller margin there lets noise that shares filter windows look coherent.
     options : ClapOptions
         Filter; one window of ``options.size`` cells centred on the block, no padding.
     cell_size : float
@@ -242,20 +226,19 @@ def predict_without(
     wave = np.exp(2j * np.pi * np.outer(np.arange(before, before + BLOCK), np.fft.fftfreq(size))) / size
     synthesis = (wave[:, None, :, None] * wave[None, :, None, :]).reshape(BLOCK**2, size * size).T
     synthesis = np.ascontiguousarray(synthesis, np.complex64)
-    across, down = columns // BLOCK, grid.shape[1] // BLOCK
+    hole = [slice(before - m, before + BLOCK + m) for m in margin]
+    across = columns // BLOCK
     result: Complex = np.zeros((len(block), BLOCK**2, n_pairs), np.complex64)
     for column in np.unique(block % across):
         c = BLOCK * int(column) - before + size
         strip = np.array(padded[:, :, c : c + size])
         whole = fft.fft(strip, axis=2, workers=1)
-        strip[:, :, _hole(int(column), across, margin[1], before)] = 0
+        strip[:, :, hole[1]] = 0
         pierced = fft.fft(strip, axis=2, workers=1, overwrite_x=True)
         for n in np.flatnonzero(block % across == column):
-            row = int(block[n]) // across
-            r = BLOCK * row - before + size
-            hole = _hole(row, down, margin[0], before)
+            r = BLOCK * (int(block[n]) // across) - before + size
             window = np.array(whole[:, r : r + size])
-            window[:, hole] = pierced[:, r + hole.start : r + hole.stop]
+            window[:, hole[0]] = pierced[:, r + hole[0].start : r + hole[0].stop]
             spectrum = fft.fft(window, axis=1, workers=1, overwrite_x=True)
             apply_clap_transfer(spectrum, low_pass, smoother, options.alpha, options.beta)
             result[n] = (spectrum.reshape(n_pairs, -1) @ synthesis).T

@@ -122,18 +122,21 @@ class ReferenceSearch:
     cell : float
         Side of an area, m.
     min_points : int
-        Fewest good points in an area, where the scene has enough cells with so many; else the richest cells serve.
+        Fewest good points in an area; in a sparse scene two thirds of the tiles' median richest cell.
     n_tiles : int
         The scene is cut into ``n_tiles`` by ``n_tiles``; each gives its best area.
+    rate_tolerance : float
+        A rate this close to the mode of the scene always agrees with it, m/yr.
     """
 
     cell: float = 250.0
     min_points: int = 8
     n_tiles: int = 3
+    rate_tolerance: float = 0.0005
 
     def __post_init__(self) -> None:
         """Validate ranges."""
-        if not (self.cell > 0 and self.min_points >= 1 and self.n_tiles >= 1):
+        if not (self.cell > 0 and self.min_points >= 1 and self.n_tiles >= 1 and self.rate_tolerance >= 0):
             raise ArgumentError(f"`cell, min_points, n_tiles` must be positive, got {self}")
 
 
@@ -182,8 +185,8 @@ def find_reference_areas(
     Good points are those whose residual scatter is below the median. Cells with enough of them are candidates;
     the rate most cells agree on is the half-sample mode (Robertson & Cryer 1974) of the cells' rates, and each
     tile of the scene gives the cell nearest to it in rate, steadiest in time and richest in points,
-    provided its rate is within three deviations of the mode. Nothing is random. The choice is of the majority:
-    a scene that moves as a whole looks steady.
+    provided its rate is within three deviations, or the tolerance, of the mode. Nothing is random. The choice is
+    of the majority: a scene that moves as a whole looks steady.
 
     Parameters
     ----------
@@ -236,11 +239,11 @@ def find_reference_areas(
     cell_rate = parameters[:, RATE]
     mode, width = half_sample_mode(cell_rate)
     score = (
-        ((cell_rate - mode) / width) ** 2
+        ((cell_rate - mode) / max(width, search.rate_tolerance / 3)) ** 2
         + (cell_rms / max(float(np.median(cell_rms)), 1e-12)) ** 2
         + np.sqrt(float(np.median(count)) / count)
     )
-    agrees = np.abs(cell_rate - mode) <= 3 * width
+    agrees = np.abs(cell_rate - mode) <= max(3 * width, search.rate_tolerance)
     span = np.maximum(np.ptp(xy, axis=0), 1e-9)
     tile = np.minimum((centre - origin) / span * search.n_tiles, search.n_tiles - 1).astype(np.int64)
     tile_code = tile[:, 0] * search.n_tiles + tile[:, 1]
@@ -282,7 +285,8 @@ def _good_cells(
     """Good points of cells that have enough of them, their cell, and the centre of each cell."""
     good = rms <= np.median(rms)
     code = np.floor((xy[rows] - origin) / search.cell).astype(np.int64)
-    flat = code[:, 0] * (int(code[:, 1].max()) + 1) + code[:, 1]
+    width = int(code[:, 1].max()) + 1
+    flat = code[:, 0] * width + code[:, 1]
     for _ in range(2):
         names, inverse = np.unique(flat, return_inverse=True)
         order = np.lexsort((rate, ~good, inverse))
@@ -291,8 +295,11 @@ def _good_cells(
         middle = rate[order[np.minimum(first + np.maximum(count - 1, 0) // 2, len(order) - 1)]]
         apart = np.abs(rate - middle[inverse])
         good &= apart <= 3 * _MAD * max(float(np.median(apart[good])), 1e-12)
-    richest = np.sort(count)[::-1]
-    wanted = min(search.min_points, int(richest[min(search.n_tiles**2, len(richest)) - 1]))
+    cell = np.stack(np.divmod(names, width), axis=1)
+    tile = np.minimum(cell * search.n_tiles // (cell.max(axis=0) + 1), search.n_tiles - 1)
+    richest = np.zeros(search.n_tiles**2, np.int64)
+    np.maximum.at(richest, tile[:, 0] * search.n_tiles + tile[:, 1], count)
+    wanted = min(search.min_points, int(np.median(richest[richest > 0]) * 2 / 3))
     keep = good & (count[inverse] >= max(wanted, 1))
     _, member = np.unique(flat[keep], return_inverse=True)
     count = np.bincount(member)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,11 @@ class ExtractParameters(Parameters):
 
     window: tuple[int, int] = Field((19, 13), description="search window, lines and samples, odd (Zhu et al. 2020)")
     alpha: float = Field(0.001, gt=0, lt=0.5, description="significance level of the homogeneity test")
+    use_effective_dates: bool = Field(
+        False,
+        description="calibrate the test for dates that are not independent: fewer false rejections of coherent "
+        "scatterers, but weak points join their surroundings",
+    )
     test: adaptive.HomogeneityTest = Field(adaptive.HomogeneityTest.KS, description="homogeneity test")
     min_homogeneous: int = Field(18, ge=1, description="filter where more pixels than this are homogeneous (ibid.)")
     filter_method: adaptive.FilterMethod = Field(adaptive.FilterMethod.ADAPTIVE, description="how the phase is formed")
@@ -54,7 +60,7 @@ class ExtractParameters(Parameters):
 
     def options(self) -> adaptive.AdaptiveOptions:
         """Return the same as the operation takes it."""
-        return adaptive.AdaptiveOptions(**self.model_dump())
+        return adaptive.AdaptiveOptions(**self.model_dump(exclude={"use_effective_dates"}))
 
 
 def tiles(shape: tuple[int, int]) -> list[tuple[str, tuple[int, int]]]:
@@ -115,6 +121,9 @@ def _run(context: StageContext) -> dict[str, Any]:
     options = parameters.options()
     pairs = used_pairs(store)
     calibration = _calibrate(store, options)
+    measured_dates = calibration.effective_dates
+    if not parameters.use_effective_dates:
+        calibration = replace(calibration, effective_dates=np.inf)
     blocks = tiles(store.array("stack/slc").shape[1:])
     results = context.run_blocks(
         _extract_tile,
@@ -127,16 +136,19 @@ def _run(context: StageContext) -> dict[str, Any]:
         "candidates": sum(r["candidates"] for r in results.values()),
         "filtered": sum(r["filtered"] for r in results.values()),
         "correlation_area": calibration.correlation_area,
-        "effective_dates": calibration.effective_dates,
+        "effective_dates": measured_dates,
     }
 
 
 def _block_bytes(store: TrackStore, parameters: ExtractParameters) -> int:
     n_dates, lines, samples = store.array("stack/slc").shape
     n_pairs = len(used_pairs(store)) if store.has("network/earlier") else 4 * n_dates
+    halo = parameters.options().halo
+    tile = (min(lines, TILE_LINES) + 2 * halo[0], min(samples, TILE_SAMPLES) + 2 * halo[1])
     core = min(lines, TILE_LINES) * min(samples, TILE_SAMPLES)
-    read = (min(lines, TILE_LINES) + 2 * CHUNK_LINES) * (min(samples, TILE_SAMPLES) + 2 * CHUNK_SAMPLES)
-    return int(8 * n_dates * (read + 2.5 * core) + 0.5 * core * n_pairs * 24 + 32 * core)
+    read = 8 * n_dates * (tile[0] + CHUNK_LINES) * (tile[1] + CHUNK_SAMPLES)
+    working = tile[0] * tile[1] * (16 * n_dates + 48) + tile[1] * (19 * 4 * (2 * n_pairs + n_dates) + 16 * 24 * n_pairs)
+    return int(read + working + 8 * core * n_pairs)
 
 
 STAGE = Stage(
