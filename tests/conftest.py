@@ -8,13 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import subside
-
-for library in ("OPENBLAS", "MKL", "OMP"):  # as the command does, before numpy is loaded: threads change last bits
-    os.environ[f"{library}_NUM_THREADS"] = "1"
 
 SOURCE = Path(subside.__file__).parent.parent
 COMMAND = "from subside.cli import main; main()"
@@ -68,11 +66,11 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same after a whole run. Copy before changing."""
-    out = tmp_path_factory.mktemp("projects") / "finished"
-    shutil.copytree(imported, out)
-    run_in_process(out)
+def finished(imported: Path, tmp_path_factory: pytest.TempPathFactory, subside_command: Callable[..., Any]) -> Path:
+    """The same after a whole run by the command, which keeps BLAS at one thread. Copy before changing."""
+    out = Path(shutil.copytree(imported, tmp_path_factory.mktemp("projects") / "finished"))
+    ran = subside_command("run", out, "--workers", "1", timeout=300)
+    assert ran.returncode == 0, ran.stderr
     return out
 
 

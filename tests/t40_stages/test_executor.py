@@ -25,8 +25,9 @@ from subside.stages.executor import BASELINE_BYTES, Executor, MemoryWatch, Resou
 GB = 1_000_000_000
 
 
-def test_two_workers_and_one_gigabyte_change_no_bit(finished: Path, fresh: Path, run_project: Any) -> None:
-    run_project(fresh, workers=2, memory=GB)
+def test_two_workers_and_one_gigabyte_change_no_bit(finished: Path, fresh: Path, subside_command: Any) -> None:
+    ran = subside_command("run", fresh, "--workers", "2", "--memory", "1GB")
+    assert ran.returncode == 0, ran.stderr
     truth = digests(finished)
     assert len(truth) > 60 and digests(fresh) == truth
 

@@ -95,7 +95,7 @@ class AdaptiveOptions:
     dispersion_threshold: float = 0.6
     candidate_rule: CandidateRule = CandidateRule.COHERENCE
     coherence_false_rate: float = 0.001
-    min_coherence: float = 0.25
+    min_coherence: float = 0.3
     point_dispersion: float = 0.25
 
     def __post_init__(self) -> None:

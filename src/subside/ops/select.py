@@ -19,7 +19,7 @@ from subside.conventions import PointFlag
 from subside.errors import ArgumentError
 from subside.kernels.gamma import fit_look_angle
 from subside.kernels.spatial import accumulate_cells
-from subside.ops.patch_phase import CellGrid, ClapOptions, cell_grid, filter_grid, predict_without
+from subside.ops.patch_phase import BLOCK, CellGrid, ClapOptions, cell_grid, filter_grid, predict_without
 from subside.ops.random_phase import (
     RandomCoherence,
     TrialSlopes,
@@ -31,6 +31,8 @@ from subside.ops.random_phase import (
 from subside.ops.weed import adjacent_duplicates, duplicate_coordinates
 
 Float = npt.NDArray[np.float32]
+
+_FIT_CHUNK = 20_000
 
 
 @dataclass(frozen=True)
@@ -371,11 +373,14 @@ def _reestimate(
         patch = predict_without(
             grid, blocks, _margin(filtered, c, options), options.reestimation, cell_size=options.cell_size
         )
-        row = patch.shape[1] * at.reshape(-1).astype(np.int64) + corner[members]
-        bperp = u.bperp if len(u.bperp) == 1 else u.bperp[members]
-        slope[members], gamma[members] = fit_look_angle(
-            u.phase[members], patch.reshape(-1, patch.shape[2]), row, bperp, u.slopes.trial, u.slopes.carrier
-        )
+        patch = patch.reshape(-1, patch.shape[2])
+        row = BLOCK**2 * at.reshape(-1).astype(np.int64) + corner[members]
+        for start in range(0, len(members), _FIT_CHUNK):
+            part = members[start : start + _FIT_CHUNK]
+            bperp = u.bperp if len(u.bperp) == 1 else u.bperp[part]
+            slope[part], gamma[part] = fit_look_angle(
+                u.phase[part], patch, row[start : start + _FIT_CHUNK], bperp, u.slopes.trial, u.slopes.carrier
+            )
     return slope, gamma
 
 

@@ -335,7 +335,8 @@ def _with_levels(noise: NoiseModel, values: npt.NDArray[np.floating], design: Fl
 
     In the basis where both parts of the class covariance are diagonal, a residual has variances
     ``alpha a_k + kappa c_k``. The scales are the best linear predictor from the score of their likelihood, with
-    prior variances from the spread of the scores over the class.
+    prior variances from the spread of the scores over the class. A point wilder than five times the median is
+    not of the class: its scales are at least its own level.
     """
     white, chain = noise.white.copy(), noise.chain.copy()
     scale = np.full((len(values), 2), np.nan, np.float32)
@@ -357,11 +358,13 @@ def _with_levels(noise: NoiseModel, values: npt.NDArray[np.floating], design: Fl
         chain[c] *= mean
         score = 0.5 * (power[whole] / mean - spectrum.share.sum(axis=1))
         scale[members[whole]] = _predict_scales(score, tame[whole] == 1.0, 0.5 * spectrum.share @ spectrum.share.T)
+        wild = known & (tame < 1)
         gaps = known & ~whole
         chance = 2.0 / spectrum.n
         between = max(float(np.var(level[tame == 1.0])) / mean**2 - chance, 0.0)
         trust = between / (between + chance)
         scale[members[gaps]] = np.clip(1 + trust * (level[gaps, None] / mean - 1), _LEAST_SCALE, None)
+        scale[members[wild]] = np.maximum(scale[members[wild]], level[wild, None] / mean)
     return replace(noise, white=white, chain=chain, scale=scale)
 
 

@@ -53,7 +53,7 @@ class ExtractParameters(Parameters):
     coherence_false_rate: float = Field(
         0.001, gt=0, lt=0.5, description="share of filtered pure-noise pixels the coherence rule admits"
     )
-    min_coherence: float = Field(0.25, ge=0, le=1, description="smallest neighbourhood coherence it admits")
+    min_coherence: float = Field(0.3, ge=0, le=1, description="smallest neighbourhood coherence it admits")
     point_dispersion: float = Field(
         0.25, ge=0, description="pixels of a smaller dispersion keep their own phase, whatever their neighbours"
     )
