@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from subside.kernels.spatial import accumulate_cells, apply_clap_transfer
+from subside.kernels.spatial import accumulate_cells, apply_clap_transfer, evaluate_block
 
 
 @pytest.mark.parametrize("per_pixel", [False, True])
@@ -72,3 +72,12 @@ def test_empty_spectrum_stays_empty():
     spectrum = np.zeros((1, 16, 16), np.complex64)
     apply_clap_transfer(spectrum, np.ones((16, 16), np.float32), np.ones(7, np.float32), 1.0, 0.3)
     assert not spectrum.any()
+
+
+def test_block_of_an_inverse_transform():
+    rng = np.random.default_rng(6)
+    window = (rng.normal(size=(5, 32, 32)) + 1j * rng.normal(size=(5, 32, 32))).astype(np.complex64)
+    positions = np.arange(14, 18)
+    wave = np.exp(2j * np.pi * np.outer(positions, np.fft.fftfreq(32))) / 32
+    got = evaluate_block(np.fft.fft2(window).astype(np.complex64), wave.astype(np.complex64))
+    np.testing.assert_allclose(got, window[:, 14:18, 14:18].reshape(5, 16).T, atol=1e-5)

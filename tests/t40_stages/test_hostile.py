@@ -65,7 +65,7 @@ def test_no_data_gives_no_points_there_and_points_elsewhere(
     store = open_session(path, None, []).store
     picture = np.zeros(clean.shape, bool)
     picture[store.read("select/azimuth"), store.read("select/range")] = True
-    assert picture.sum() > 100 and not picture[without].any()
+    assert picture.sum() > 30 and not picture[without].any()
     velocity = store.read("rates/velocity")
     assert np.isfinite(velocity[store.read("rates/flags") == 0]).all()
 

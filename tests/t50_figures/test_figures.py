@@ -122,7 +122,7 @@ def test_range_unit_and_sign_are_printed(inputs: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([3.2, -4.9], 5), ([0.011], 0.02), ([], 1), ([0.0, np.nan], 1), ([30.0], 30), ([-0.3], 0.3)],
+    [([3.2, -4.9], 6), ([0.011], 0.015), ([], 1), ([0.0, np.nan], 1), ([30.0], 30), ([-0.3], 0.3)],
 )
 def test_symmetric_limit_is_a_round_number_that_holds_the_values(values: list[float], expected: float) -> None:
     assert symmetric_limit(np.array(values, float)) == pytest.approx(expected)

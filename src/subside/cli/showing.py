@@ -28,8 +28,9 @@ from subside.figures.unwrapping import UnwrappingFigureInput
 from subside.io.atomic import atomic_path
 from subside.io.schema import point_ids
 from subside.io.store import TrackStore
+from subside.model.network import Network, PairStatus
 from subside.model.stack import parse_dates
-from subside.ops.pairs import survey_windows
+from subside.ops.pairs import NOT_NEEDED, survey_windows
 from subside.stages import extract
 from subside.stages.network import load_network
 from subside.stages.simulating import TRUTH, compare_rates, load_truth
@@ -113,11 +114,24 @@ def _coherence(store: TrackStore) -> CoherenceFigureInput:
     return CoherenceFigureInput(_facts(store)[0], network.earlier, network.later, network.coherence, threshold)
 
 
+def _without_unwanted(network: Network) -> Network:
+    """Leave out the bridging candidates that were never needed: they would hide the network."""
+    keep = np.array([s is not PairStatus.DROPPED for s in network.status])
+    keep |= np.array([r != NOT_NEEDED for r in network.reason])
+    arrays = {n: getattr(network, n)[keep] for n in ("earlier", "later", "bperp", "coherence", "is_bridge")}
+    return Network(
+        days=network.days,
+        status=tuple(s for s, k in zip(network.status, keep, strict=True) if k),
+        reason=tuple(r for r, k in zip(network.reason, keep, strict=True) if k),
+        **arrays,
+    )
+
+
 def _network(store: TrackStore) -> NetworkFigureInput:
     corners = date_bperp(store)
     bperp = None if corners is None else corners.mean(axis=(1, 2))
     reference = store.stack_attributes()["reference_date"]
-    return NetworkFigureInput(load_network(store), _facts(store)[0], bperp, reference)
+    return NetworkFigureInput(_without_unwanted(load_network(store)), _facts(store)[0], bperp, reference)
 
 
 def _pairs(store: TrackStore) -> PairsFigureInput:

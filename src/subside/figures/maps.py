@@ -162,13 +162,14 @@ def _draw_cells(
     width, height = float(np.ptp(x)), float(np.ptp(y)) * aspect
     cell = max(math.sqrt(width * height * POINTS_PER_CELL / len(x)), max(width, height) / CELLS_ACROSS)
     cell = cell or 1.0
-    column = ((x - x.min()) / cell).astype(np.int64)
-    row = ((y - y.min()) * aspect / cell).astype(np.int64)
+    step_x, step_y = (_snapped(step, axis) for step, axis in ((cell, x), (cell / aspect, y)))
+    column = ((x - x.min()) / step_x).astype(np.int64)
+    row = ((y - y.min()) / step_y).astype(np.int64)
     shape = (int(row.max()) + 1, int(column.max()) + 1)
     flat = row * shape[1] + column
     image = _cell_means(flat, v, shape[0] * shape[1], is_cyclic=scale.is_cyclic).reshape(shape)
     left, bottom = float(x.min()), float(y.min())
-    extent = (left, left + shape[1] * cell, bottom, bottom + shape[0] * cell / aspect)
+    extent = (left, left + shape[1] * step_x, bottom, bottom + shape[0] * step_y)
     is_downward = axes.yaxis_inverted()
     drawn = axes.imshow(
         image,
@@ -182,6 +183,11 @@ def _draw_cells(
     if is_downward:
         axes.set_ylim(extent[3], extent[2])
     return drawn
+
+
+def _snapped(step: float, coordinate: npt.NDArray[np.float64]) -> float:
+    """Whole pixels for pixel coordinates, so that no row or column of cells stays empty."""
+    return max(1.0, round(step)) if np.array_equal(coordinate, np.rint(coordinate)) else step
 
 
 def _cell_means(

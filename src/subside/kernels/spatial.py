@@ -166,3 +166,39 @@ def apply_clap_transfer(
                 spectrum[n, a, b] *= low_pass[a, b] + smooth[row, b + half]
             for b in range(half):
                 spectrum[n, a, b + half] *= low_pass[a, b + half] + smooth[row, b]
+
+
+@kernel(fastmath=True)
+def evaluate_block(spectrum: npt.NDArray[np.complex64], wave: npt.NDArray[np.complex64]) -> npt.NDArray[np.complex64]:
+    """Evaluate inverse transforms at a square block of positions only.
+
+    Parameters
+    ----------
+    spectrum : ndarray of complex64, (batch, size, size)
+        Two-dimensional transforms.
+    wave : ndarray of complex64, (position, size)
+        ``exp(2 pi j position frequency) / size`` of the positions wanted, the same along both axes.
+
+    Returns
+    -------
+    ndarray of complex64, (position ** 2, batch)
+        ``sum_ab spectrum[a, b] wave[p, a] wave[q, b]`` in row ``p * positions + q``.
+    """
+    n_batch, size, _ = spectrum.shape
+    n = len(wave)
+    result = np.zeros((n * n, n_batch), np.complex64)
+    real = np.ascontiguousarray(wave.real)
+    imag = np.ascontiguousarray(wave.imag)
+    for k in range(n_batch):
+        for a in range(size):
+            for q in range(n):
+                x = np.float32(0)
+                y = np.float32(0)
+                for b in range(size):
+                    value = spectrum[k, a, b]
+                    x += value.real * real[q, b] - value.imag * imag[q, b]
+                    y += value.real * imag[q, b] + value.imag * real[q, b]
+                line = np.complex64(complex(x, y))
+                for p in range(n):
+                    result[p * n + q, k] += line * wave[p, a]
+    return result

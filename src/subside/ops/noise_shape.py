@@ -5,7 +5,7 @@ Everything happens in the space the motion model leaves, on moment matrices of (
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,7 +18,7 @@ _SHARES: Final = np.concatenate([[0.0], np.geomspace(1e-3, 0.5, 40), 1 - np.geom
 _FACTOR_LIMITS: Final = (0.05, 10.0)
 _LEAST_WHITE: Final = 0.05
 _N_REWEIGHTS: Final = 3
-_LEAST_GAIN: Final = 0.02
+_LEAST_GAIN: Final = 0.06
 _REWEIGH: Final = 6
 _WILD: Final = 5.0
 
@@ -52,17 +52,16 @@ def fit_shapes(
     *,
     date_factor: FloatArray | None = None,
     chains: FloatArray | None = None,
-    shrink: float = 1.0,
 ) -> Shapes:
     """Fit ``white * diag(date_factor) + chain`` to the residuals of each class.
 
     Without ``chains`` each candidate in turn is the shape of the accumulating part of all classes, its share
-    in each class maximises the restricted likelihood of the class's moment matrix, and the candidate
+    in each class maximises the restricted likelihood of the moment matrix of the class, and the candidate
     of greatest likelihood is taken, the first one unless another is clearly better. With ``chains`` the accumulating part is known and the white variance is
     what the mean square of the residuals leaves to it. Residuals wilder than five times the median are held
     to that. The relative variances of the dates are common to the classes and are the fixed point of the score
     equation of the restricted likelihood (iterated MINQUE; Searle, Casella and McCulloch 1992, ch. 11). A class
-    has an accumulating part only if it raises twice the log likelihood of a sample by 0.02: less can be the
+    has an accumulating part only if it raises twice the log likelihood of a sample by 0.06: less can be the
     chance of a scene's few independent atmospheres.
 
     Parameters
@@ -77,25 +76,17 @@ def fit_shapes(
         Known relative white variances; None estimates them.
     chains : ndarray of float64, (class, date, date), optional
         Known covariance of the accumulating part of each class, squared unit.
-    shrink : float
-        Power applied to the relative variances found: 1 trusts them; less draws them towards 1, for series in which
-        each date has few independent realisations of the atmosphere.
 
     Returns
     -------
     Shapes
     """
     if chains is not None:
-        found = _iterate(samples, basis, None, chains, date_factor)
-    else:
-        empty = np.zeros((len(samples), len(basis), len(basis)))
-        tried = [_iterate(samples, basis, candidate, empty, date_factor) for candidate in candidates]
-        handicap = _LEAST_GAIN * sum(len(y) for y in samples)
-        found = min(tried, key=lambda shapes: shapes.minus_log + (0.0 if shapes is tried[0] else handicap))
-    if date_factor is not None:
-        return found
-    factor = found.factor**shrink
-    return replace(found, factor=factor / factor.mean())
+        return _iterate(samples, basis, None, chains, date_factor)
+    empty = np.zeros((len(samples), len(basis), len(basis)))
+    tried = [_iterate(samples, basis, candidate, empty, date_factor) for candidate in candidates]
+    handicap = _LEAST_GAIN * sum(len(y) for y in samples)
+    return min(tried, key=lambda shapes: shapes.minus_log + (0.0 if shapes is tried[0] else handicap))
 
 
 def _iterate(

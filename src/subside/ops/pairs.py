@@ -18,6 +18,10 @@ Floats = npt.NDArray[np.float64]
 Pairs = npt.NDArray[np.int32]
 
 
+NOT_NEEDED = "beyond the limits, not needed"
+"""Reason of a bridging candidate that stays out."""
+
+
 @dataclass(frozen=True)
 class PairRequest:
     """A pair a user forces in or keeps out.
@@ -230,7 +234,7 @@ class _Builder:
     def __init__(self, survey: SurveyedPairs) -> None:
         self.survey = survey
         self.status = [PairStatus.KEPT if r else PairStatus.DROPPED for r in survey.is_regular]
-        self.reason = ["within the limits" if r else "beyond the limits, not needed" for r in survey.is_regular]
+        self.reason = ["within the limits" if r else NOT_NEEDED for r in survey.is_regular]
         self.is_barred = np.zeros(len(survey.pairs), dtype=bool)
 
     def used(self) -> npt.NDArray[np.bool_]:

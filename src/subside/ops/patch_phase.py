@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import fft
 
 from subside.errors import ArgumentError
-from subside.kernels.spatial import apply_clap_transfer
+from subside.kernels.spatial import apply_clap_transfer, evaluate_block
 
 Complex = npt.NDArray[np.complex64]
 
@@ -224,8 +224,7 @@ def predict_without(
     padded = np.pad(grid, ((0, 0), (size, size), (size, size)))
     low_pass, smoother = _low_pass(options, cell_size), _gaussian(7)
     wave = np.exp(2j * np.pi * np.outer(np.arange(before, before + BLOCK), np.fft.fftfreq(size))) / size
-    synthesis = (wave[:, None, :, None] * wave[None, :, None, :]).reshape(BLOCK**2, size * size).T
-    synthesis = np.ascontiguousarray(synthesis, np.complex64)
+    wave = wave.astype(np.complex64)
     hole = [slice(before - m, before + BLOCK + m) for m in margin]
     across = columns // BLOCK
     result: Complex = np.zeros((len(block), BLOCK**2, n_pairs), np.complex64)
@@ -241,5 +240,5 @@ def predict_without(
             window[:, hole[0]] = pierced[:, r + hole[0].start : r + hole[0].stop]
             spectrum = fft.fft(window, axis=1, workers=1, overwrite_x=True)
             apply_clap_transfer(spectrum, low_pass, smoother, options.alpha, options.beta)
-            result[n] = (spectrum.reshape(n_pairs, -1) @ synthesis).T
+            result[n] = evaluate_block(spectrum, wave)
     return result

@@ -206,7 +206,8 @@ def estimate_noise(
     accumulates in time is found first, from differences of near points in which most of the atmosphere
     cancels: in the series themselves one realisation of the atmosphere, shared by all points, hides it. The
     level of a point is its own residual variance, drawn to the class's as far as chance explains the
-    difference.
+    difference. Last, the relative variances of the dates are drawn towards 1 (power 0.7), because a date has
+    few independent realisations of the atmosphere in a scene.
 
     Parameters
     ----------
@@ -253,7 +254,7 @@ def estimate_noise(
     samples = _residual_samples(values, class_index, basis, enough)
     candidates = _candidates(days, network)
     chains = None if local is None else _local_chains(values, class_index, local, basis, candidates)
-    shapes = fit_shapes(samples, basis, candidates, date_factor=date_factor, chains=chains, shrink=_FACTOR_SHRINK)
+    shapes = fit_shapes(samples, basis, candidates, date_factor=date_factor, chains=chains)
     noise = NoiseModel(
         np.asarray(days, np.float64),
         class_index,
@@ -263,7 +264,11 @@ def estimate_noise(
         np.ones((len(values), 2), np.float32),
         np.bincount(class_index, minlength=n_classes),
     )
-    return _with_levels(noise, values, design)
+    noise = _with_levels(noise, values, design)
+    if date_factor is None:
+        drawn = noise.date_factor**_FACTOR_SHRINK
+        noise = replace(noise, date_factor=drawn / drawn.mean())
+    return noise
 
 
 def _candidates(days: FloatArray, network: FloatArray | None) -> FloatArray:
