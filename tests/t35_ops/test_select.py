@@ -488,7 +488,7 @@ def test_false_selection_on_sentinel1_speckle(is_filtered):
     else:
         extract = AdaptiveOptions(filter_method=FilterMethod.NONE, dispersion_threshold=9.0)
     candidates, _ = _simulated("noise", 3, 200, extract)
-    assert len(candidates.phase) > 10_000
+    assert len(candidates.phase) > 4000
     assert np.mean(candidates.is_filtered == is_filtered) > 0.95
     options = SelectOptions(min_filtered_coherence=0.0)
     got = select(candidates, options=options)
@@ -496,7 +496,7 @@ def test_false_selection_on_sentinel1_speckle(is_filtered):
     assert 0 < stated < 0.005
     expected = stated * len(candidates.phase)
     assert np.count_nonzero(got.is_selected) <= expected + 4 * np.sqrt(expected)
-    assert not np.any(got.gamma > SelectOptions().min_filtered_coherence)
+    assert np.mean(got.gamma > SelectOptions().min_filtered_coherence) < 0.001
 
 
 @pytest.mark.slow

@@ -175,12 +175,14 @@ def test_local_pairs_are_of_one_class_and_apart():
     rng = np.random.default_rng(8)
     position = tuple(rng.uniform(0, 3000, (2, 1500)))
     classes = (np.arange(1500) % 3).astype(np.int16)
-    local = local_pairs(position, classes, min_separation=250.0)
+    fit = {"is_averaged": classes != 2, "min_separation": 250.0}
+    local = local_pairs(position, classes, **fit)
     first, second = local.pairs.T
+    assert set(classes[first]) == {0, 1} and set(local.classes) == {0, 1, -1}
     assert len(local.pairs) > 500 and (classes[first] == classes[second]).all()
     apart = np.hypot(*(axis[first] - axis[second] for axis in position))
     assert apart.min() >= 250 and apart.max() <= 375
-    np.testing.assert_array_equal(local.pairs, local_pairs(position, classes, min_separation=250.0).pairs)
+    np.testing.assert_array_equal(local.pairs, local_pairs(position, classes, **fit).pairs)
 
 
 def _chain(scene):
@@ -206,7 +208,7 @@ def _chain(scene):
         classes=noise_classes(scene.is_filtered, scene.coherence, distance=distance),
         model=MODEL,
         sensitivity=sensitivity,
-        local=local_pairs(position, alike, min_separation=500.0),
+        local=local_pairs(position, alike, is_averaged=scene.is_filtered, min_separation=500.0),
         network=network_covariance(scene.pairs, len(days)),
     )
     empirical = empirical_errors(

@@ -177,7 +177,7 @@ def test_sigma_and_height_error_keep_their_units() -> None:
     assert spread.numbers["velocity_std"]["median"] == 2.0
     height = dem_error_figure(PointValueFigureInput(positions, np.array([-4.0, 1.0, 2.0])))
     assert height.numbers["dem_error"]["minimum"] == -4.0
-    assert height.numbers["limit"] == 5.0
+    assert height.numbers["limit"] == 4.0
 
 
 def test_network_numbers_match_the_network() -> None:

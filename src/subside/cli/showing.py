@@ -183,7 +183,7 @@ def _candidates(store: TrackStore) -> CandidatesFigureInput:
 def _selection(store: TrackStore) -> SelectionFigureInput:
     _, azimuth_spacing, range_spacing = _facts(store)
     edges = np.linspace(0.0, 1.0, 51)
-    noise = _need(store, "select/noise_coherence", "the coherence of noise")
+    noise = _need(store, "select/noise_closing", "the coherence of noise")
     thresholds = store.read("select/threshold")
     return SelectionFigureInput(
         PointPositions(

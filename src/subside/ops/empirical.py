@@ -15,7 +15,7 @@ from subside.ops.uncertainty import LocalPairs, estimate_noise
 
 FloatArray = npt.NDArray[np.float64]
 
-_SAMPLE: Final = 4000
+_SAMPLE: Final = 2000
 _MAD: Final = 1.4826
 _CALM: Final = 2.5
 _PAIR: Final = (-1.0, 1.0)
@@ -196,9 +196,13 @@ def local_pairs(
     position: tuple[FloatArray, FloatArray],
     classes: npt.NDArray[np.integer],
     *,
+    is_averaged: npt.NDArray[np.bool_],
     min_separation: float,
 ) -> LocalPairs:
-    """Pair points of one class with a near one they share no filter window with.
+    """Pair averaged points of one class with a near one they share no filter window with.
+
+    Only pair phases that were averaged over pixels fail to close, so only their noise accumulates along the chain
+    of pairs; the others have none and are in no pair.
 
     Parameters
     ----------
@@ -206,6 +210,8 @@ def local_pairs(
         Easting and northing, m.
     classes : ndarray of int, (point,)
         Classes of like decorrelation (:func:`subside.ops.uncertainty.noise_classes` without distance).
+    is_averaged : ndarray of bool, (point,)
+        Whether the interferometric phase of the point is an average over pixels (filtered or multilooked).
     min_separation : float
         Distance beyond which filter windows do not overlap, m.
 
@@ -215,8 +221,9 @@ def local_pairs(
         Pairs one to one and a half times ``min_separation`` apart, each once.
     """
     xy = np.column_stack(position).astype(np.float64)
-    found = [_partners(xy, np.flatnonzero(classes == c), min_separation) for c in np.unique(classes)]
-    return LocalPairs(np.concatenate(found), np.asarray(classes, np.int16))
+    own = np.where(is_averaged, classes, -1).astype(np.int16)
+    found = [_partners(xy, np.flatnonzero(own == c), min_separation) for c in np.unique(own[own >= 0])]
+    return LocalPairs(np.concatenate([np.empty((0, 2), np.int64), *found]), own)
 
 
 def _partners(xy: FloatArray, members: npt.NDArray[np.int64], radius: float) -> npt.NDArray[np.int64]:

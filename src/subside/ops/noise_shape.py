@@ -18,7 +18,7 @@ _SHARES: Final = np.concatenate([[0.0], np.geomspace(1e-3, 0.5, 40), 1 - np.geom
 _FACTOR_LIMITS: Final = (0.05, 10.0)
 _LEAST_WHITE: Final = 0.05
 _N_REWEIGHTS: Final = 3
-_LEAST_GAIN: Final = 0.06
+_LEAST_GAIN: Final = 0.02
 _REWEIGH: Final = 6
 _WILD: Final = 5.0
 
@@ -57,12 +57,12 @@ def fit_shapes(
 
     Without ``chains`` each candidate in turn is the shape of the accumulating part of all classes, its share
     in each class maximises the restricted likelihood of the moment matrix of the class, and the candidate
-    of greatest likelihood is taken, the first one unless another is clearly better. With ``chains`` the accumulating part is known and the white variance is
-    what the mean square of the residuals leaves to it. Residuals wilder than five times the median are held
-    to that. The relative variances of the dates are common to the classes and are the fixed point of the score
-    equation of the restricted likelihood (iterated MINQUE; Searle, Casella and McCulloch 1992, ch. 11). A class
-    has an accumulating part only if it raises twice the log likelihood of a sample by 0.06: less can be the
-    chance of a scene's few independent atmospheres.
+    of greatest likelihood is taken, the first one unless another is clearly better. With ``chains`` the
+    accumulating part is known and the white variance is what the mean square of the residuals leaves to it.
+    Residuals wilder than five times the median are held to that. The relative variances of the dates are common
+    to the classes and are the fixed point of the score equation of the restricted likelihood (iterated MINQUE;
+    Searle, Casella and McCulloch 1992, ch. 11). A class has an accumulating part only if it raises twice the log
+    likelihood of a sample by 0.02: less can be the chance of a scene's few independent atmospheres.
 
     Parameters
     ----------

@@ -223,8 +223,8 @@ def predict_without(
         )
     padded = np.pad(grid, ((0, 0), (size, size), (size, size)))
     low_pass, smoother = _low_pass(options, cell_size), _gaussian(7)
-    wave = np.exp(2j * np.pi * np.outer(np.arange(before, before + BLOCK), np.fft.fftfreq(size))) / size
-    wave = wave.astype(np.complex64)
+    position = np.outer(np.arange(before, before + BLOCK), np.fft.fftfreq(size))
+    wave: Complex = (np.exp(2j * np.pi * position) / size).astype(np.complex64)
     hole = [slice(before - m, before + BLOCK + m) for m in margin]
     across = columns // BLOCK
     result: Complex = np.zeros((len(block), BLOCK**2, n_pairs), np.complex64)

@@ -243,7 +243,8 @@ def find_reference_areas(
         + (cell_rms / max(float(np.median(cell_rms)), 1e-12)) ** 2
         + np.sqrt(float(np.median(count)) / count)
     )
-    agrees = np.abs(cell_rate - mode) <= max(3 * width, search.rate_tolerance)
+    apart = np.abs(cell_rate - mode)
+    agrees = (apart <= max(3 * width, search.rate_tolerance)) | (apart == apart.min())
     span = np.maximum(np.ptp(xy, axis=0), 1e-9)
     tile = np.minimum((centre - origin) / span * search.n_tiles, search.n_tiles - 1).astype(np.int64)
     tile_code = tile[:, 0] * search.n_tiles + tile[:, 1]

@@ -24,7 +24,7 @@ from subside.ops.time_model import TimeModel
 
 FloatArray = npt.NDArray[np.float64]
 
-_SAMPLE: Final = 4000
+_SAMPLE: Final = 2000
 _BLOCK: Final = 32768
 _FACTOR_SHRINK: Final = 0.7
 _LEAST_SCALE: Final = 0.1
@@ -182,7 +182,8 @@ class LocalPairs:
     pairs : ndarray of int64, (pair, 2)
         Indices of points; both of one class.
     classes : ndarray of int16, (point,)
-        Classes of points whose decorrelation is alike (:func:`noise_classes` without distance).
+        Classes of points whose decorrelation is alike (:func:`noise_classes` without distance); -1 for points
+        whose noise does not accumulate.
     """
 
     pairs: npt.NDArray[np.int64]
@@ -289,6 +290,8 @@ def _local_chains(
     candidates: FloatArray,
 ) -> FloatArray | None:
     """Accumulating part of each class from differences of near points; None where there are too few."""
+    if np.all(local.classes < 0):
+        return np.zeros((int(class_index.max(initial=0)) + 1, len(basis), len(basis)))
     first, second = local.pairs.T
     whole = np.isfinite(values[first]).all(axis=1) & np.isfinite(values[second]).all(axis=1)
     first, second = first[whole], second[whole]
@@ -305,8 +308,9 @@ def _local_chains(
     by_local[present] = shapes.chain
     n_classes = int(class_index.max(initial=0)) + 1
     count = np.zeros((n_classes, len(by_local)))
-    np.add.at(count, (class_index, local.classes), 1.0)
-    share = count / np.maximum(count.sum(axis=1, keepdims=True), 1.0)
+    has = local.classes >= 0
+    np.add.at(count, (class_index[has], local.classes[has]), 1.0)
+    share = count / np.maximum(np.bincount(class_index, minlength=n_classes)[:, None], 1)
     result: FloatArray = np.einsum("cl,lts->cts", share, by_local)
     return result
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from subside.io.store import TrackStore
 from subside.ops import select as select_op
 from subside.ops.patch_phase import ClapOptions
-from subside.ops.random_phase import random_coherence, trial_slopes
+from subside.ops.random_phase import RandomCoherence, random_coherence, trial_slopes
 from subside.stages import extract
 from subside.stages.stage import Parameters, Stage, StageContext
 from subside.stages.tables import Column, gather_tiles, pair_bperp, scene_height_factor, used_pairs, write_tile
@@ -109,6 +109,7 @@ def _select_tile(store: TrackStore, block: tuple[int, select_op.Tile], common: M
                 height_per_look_angle=common["height_factor"],
             ),
             options=options,
+            noise=RandomCoherence(store.read("select/noise_closing"), store.read("select/noise_independent")),
         )
         keep = found.is_selected & _inside(table, tile.core)
         own = (found.gamma, found.look_angle_error, found.threshold, found.flags)
@@ -136,6 +137,20 @@ def _inside(
     return inside & (table["range"] >= core[1][0]) & (table["range"] < core[1][1])
 
 
+def _write_noise(
+    store: TrackStore,
+    pairs: npt.NDArray[np.int32],
+    bperp: npt.NDArray[np.float64] | None,
+    max_look_angle_error: float,
+) -> None:
+    """Coherence of pure noise on the network, shared by all tiles."""
+    facts = store.stack_attributes()
+    slopes = trial_slopes(bperp, len(pairs), max_look_angle_error)
+    noise = random_coherence(pairs, len(facts["dates"]), slopes=slopes)
+    store.write("select/noise_closing", noise.closing, dims=("draw",))
+    store.write("select/noise_independent", noise.independent, dims=("draw",))
+
+
 def _run(context: StageContext) -> dict[str, Any]:
     store, options = context.store, context.parameters.options()
     facts = store.stack_attributes()
@@ -148,6 +163,8 @@ def _run(context: StageContext) -> dict[str, Any]:
     )
     is_multilooked = facts["n_looks"] > 1 and state["parameters"]["filter_method"] == "none"
     blocks = [(f"tile_{k}", (k, tile)) for k, tile in enumerate(plan)]
+    if not (context.is_resumed and store.has("select/noise_independent")):
+        _write_noise(store, pairs, bperp, options.max_dem_error / factor if factor else 0.0)
     results = context.run_blocks(
         _select_tile,
         blocks,
@@ -167,12 +184,6 @@ def _run(context: StageContext) -> dict[str, Any]:
         for column in _CANDIDATE:
             parts = [store.read(f"select/{name}/candidate/{column.name}") for name, _ in blocks]
             store.write(f"select/candidate/{column.name}", np.concatenate(parts), dims=("candidate",))
-        noise = random_coherence(
-            pairs,
-            len(facts["dates"]),
-            slopes=trial_slopes(bperp, len(pairs), options.max_dem_error / factor if factor else 0.0),
-        )
-        store.write("select/noise_coherence", noise.closing, dims=("draw",))
         store.write("select/gathered", np.ones(1, dtype=bool), dims=("one",))
     for name, _ in blocks:
         store.remove(f"select/{name}")
