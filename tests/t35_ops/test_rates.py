@@ -5,6 +5,7 @@ from oracles_series import RAD_TO_M, WAVELENGTH
 from subside.errors import ArgumentError
 from subside.ops.corrections import DemErrorTerm, DemGeometry
 from subside.ops.rates import fit_rates
+from subside.ops.representation import with_representation
 from subside.ops.time_model import TimeModel
 from subside.ops.uncertainty import NoiseModel, estimate_noise
 
@@ -122,6 +123,46 @@ def test_rates_do_not_depend_on_the_other_points():
     part = fit_rates(values[3:20], DAYS, noise=_noise(17))
     np.testing.assert_allclose(part.velocity, whole.velocity[3:20], rtol=1e-6)
     np.testing.assert_allclose(part.velocity_std, whole.velocity_std[3:20], rtol=1e-6)
+
+
+def _bowl_rates(n, true_of, seed=6):
+    rng = np.random.default_rng(seed)
+    easting, northing = rng.uniform(0, 4000, (2, n))
+    values = true_of(easting, northing)[:, None] * YEARS + 0.002 * rng.normal(size=(n, 60))
+    is_filtered = np.arange(n) % 3 > 0
+    rates = fit_rates(values, DAYS, noise=_noise(n, 4e-6 * np.eye(60)), model=LINEAR)
+    more = {"position": (easting, northing), "is_filtered": is_filtered, "window_std": 80.0}
+    return easting, northing, rates, with_representation(rates, **more), is_filtered
+
+
+def test_motion_inside_the_window_widens_the_errors_of_filtered_points():
+    # A Gaussian bowl of 220 m seen through a Gaussian window of 80 m.
+    def seen(e, n, spread=220.0**2 + 80.0**2):
+        return -0.05 * 220.0**2 / spread * np.exp(-((e - 2000) ** 2 + (n - 2000) ** 2) / (2 * spread))
+
+    easting, northing, before, after, is_filtered = _bowl_rates(8000, seen)
+    error = before.velocity - seen(easting, northing, 220.0**2)
+    inside = is_filtered & (np.hypot(easting - 2000, northing - 2000) < 300)
+    at_rest = np.hypot(easting - 2000, northing - 2000) > 1200
+    share = [np.mean(np.abs(error / rates.velocity_std)[inside] < 1.96) for rates in (before, after)]
+    assert share[0] < 0.5 and share[1] > 0.85
+    np.testing.assert_array_less(after.velocity_std[at_rest], 1.25 * before.velocity_std[at_rest])
+    assert np.median(after.velocity_std[at_rest & is_filtered] / before.velocity_std[at_rest & is_filtered]) < 1.02
+    np.testing.assert_array_equal(after.velocity_std[~is_filtered], before.velocity_std[~is_filtered])
+    np.testing.assert_allclose(
+        after.velocity_std, np.hypot(before.velocity_std, after.velocity_std_representation), rtol=1e-6
+    )
+    np.testing.assert_array_equal(after.velocity, before.velocity)
+
+
+def test_an_even_gradient_or_unknown_rates_do_not_widen_errors():
+    _, _, before, after, _ = _bowl_rates(4000, lambda e, n: 2e-6 * e)
+    assert np.median(after.velocity_std / before.velocity_std) < 1.03
+    nothing = fit_rates(np.full((3, 60), np.nan), DAYS, noise=_noise(3), model=LINEAR)
+    more = {"position": (np.arange(3.0), np.arange(3.0)), "is_filtered": np.ones(3, bool)}
+    assert np.isnan(with_representation(nothing, window_std=50.0, **more).velocity_std).all()
+    with pytest.raises(ArgumentError, match="window_std"):
+        with_representation(nothing, window_std=0.0, **more)
 
 
 def test_wrong_arguments_are_named():

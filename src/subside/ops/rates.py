@@ -29,11 +29,15 @@ class Rates:
     velocity : ndarray of float32, (point,)
         m/yr, line of sight, + toward the satellite, relative to the reference areas.
     velocity_std : ndarray of float32, (point,)
-        The printed one, m/yr: ``velocity_std_correlated`` times the empirical inflation of the stratum.
+        The printed one, m/yr: ``velocity_std_correlated`` times the empirical inflation of the stratum, and with
+        ``velocity_std_representation`` in quadrature.
     velocity_std_formal : ndarray of float32, (point,)
         From the residuals as if dates were independent and alike, m/yr. Too small; for comparison only.
     velocity_std_correlated : ndarray of float32, (point,)
-        From the noise model (white by date, random walk, DEM error), m/yr.
+        From the noise model (white by date, accumulated in time, DEM error), m/yr.
+    velocity_std_representation : ndarray of float32, (point,)
+        For motion that varies inside the filter window, m/yr; 0 until
+        :func:`subside.ops.representation.with_representation` sets it.
     seasonal_amplitude : ndarray of float32, (point,)
         m; NaN where the series is too short for an annual term.
     seasonal_phase : ndarray of float32, (point,)
@@ -52,6 +56,7 @@ class Rates:
     velocity_std: npt.NDArray[np.float32]
     velocity_std_formal: npt.NDArray[np.float32]
     velocity_std_correlated: npt.NDArray[np.float32]
+    velocity_std_representation: npt.NDArray[np.float32]
     seasonal_amplitude: npt.NDArray[np.float32]
     seasonal_phase: npt.NDArray[np.float32]
     seasonal_p_value: npt.NDArray[np.float32]
@@ -170,6 +175,7 @@ def fit_rates(
         velocity_std=(correlated * factor).astype(np.float32),
         velocity_std_formal=out[2],
         velocity_std_correlated=correlated,
+        velocity_std_representation=np.zeros(n_points, np.float32),
         seasonal_amplitude=out[4],
         seasonal_phase=out[5],
         seasonal_p_value=out[6],

@@ -31,6 +31,12 @@ class InvertParameters(Parameters):
     )
 
 
+def pair_weights(store: TrackStore) -> npt.NDArray[np.float64] | None:
+    """Weights of the used pairs as the inversion of this track takes them; None is equal weights."""
+    state = store.stage_state("invert") or {}
+    return _pair_weights(store, InvertParameters.model_validate(state.get("parameters", {})))
+
+
 def _pair_weights(store: TrackStore, parameters: InvertParameters) -> npt.NDArray[np.float64] | None:
     if parameters.weights is PairWeights.EQUAL:
         return None

@@ -16,16 +16,20 @@ from subside.ops import empirical as empirical_op
 from subside.ops import rates as rates_op
 from subside.ops import reference as reference_op
 from subside.ops import uncertainty
+from subside.ops.invert import network_covariance
+from subside.ops.representation import with_representation
 from subside.ops.time_model import TimeModel
 from subside.stages.correct import load_dem_term
+from subside.stages.invert import pair_weights
 from subside.stages.network import date_days
 from subside.stages.reference import point_flags
 from subside.stages.stage import Parameters, Stage, StageContext
-from subside.stages.tables import date_bperp, n_points_of
+from subside.stages.tables import date_bperp, n_points_of, used_pairs
 
 SIGMA_NOTE = (
-    "velocity_std is the standard deviation from temporally correlated noise (white by date, atmosphere included, "
-    "plus a random walk), inflated per stratum where rates of distant pairs of points scatter more than it predicts"
+    "velocity_std is the standard deviation from temporally correlated noise (white by date, atmosphere included, plus "
+    "decorrelation accumulated along the chain of pairs), inflated per stratum where rates of distant pairs of points "
+    "scatter more than it predicts, and for filtered points with what averaging over the window may hide"
 )
 
 
@@ -57,14 +61,16 @@ def reference_areas(store: TrackStore) -> tuple[reference_op.ReferenceArea, ...]
     )
 
 
-def _separation(store: TrackStore) -> float:
-    """Distance beyond which no two points share a filter window, m."""
+def _window_extent(store: TrackStore) -> tuple[float, float]:
+    """Size of the filter window on the ground, m; one pixel where nothing was filtered here."""
     facts = store.stack_attributes()
     window = ((store.stage_state("extract") or {}).get("parameters") or {}).get("window", (1, 1))
-    return float(
-        np.hypot((window[0] - 1) * facts["azimuth_spacing"], (window[1] - 1) * facts["range_spacing"])
-        + max(facts["azimuth_spacing"], facts["range_spacing"])
-    )
+    return window[0] * facts["azimuth_spacing"], window[1] * facts["range_spacing"]
+
+
+def _separation(store: TrackStore) -> float:
+    """Distance beyond which no two points share a filter window, m."""
+    return float(np.hypot(*_window_extent(store)))
 
 
 def _sensitivity(store: TrackStore) -> npt.NDArray[np.float64] | None:
@@ -87,12 +93,20 @@ def _run(context: StageContext) -> dict[str, Any]:
     if not np.isfinite(coherence).any():
         coherence = store.read("select/shp_coherence")
     sensitivity = _sensitivity(store)
+    local = empirical_op.local_pairs(
+        position,
+        uncertainty.noise_classes(is_filtered, coherence),
+        is_averaged=is_filtered | bool((store.stack_attributes()["n_looks"] or 2.0) > 1.0),
+        min_separation=_separation(store),
+    )
     noise = uncertainty.estimate_noise(
         displacement,
         days,
         classes=uncertainty.noise_classes(is_filtered, coherence, distance=distance),
         model=model,
         sensitivity=sensitivity,
+        local=local if len(local.pairs) else None,
+        network=network_covariance(used_pairs(store), len(days), weights=pair_weights(store)),
     )
     empirical = empirical_op.empirical_errors(
         displacement,
@@ -110,6 +124,9 @@ def _run(context: StageContext) -> dict[str, Any]:
         model=model,
         dem=load_dem_term(store),
         inflation=empirical.inflation[is_filtered.astype(int)],
+    )
+    rates = with_representation(
+        rates, position=position, is_filtered=is_filtered, window_std=max(_window_extent(store)) / np.sqrt(12.0)
     )
     _write(store, rates, {"distance_to_reference": (distance, "m")})
     empirical_std = empirical.velocity_std(is_filtered, distance)
@@ -147,6 +164,7 @@ def _write(store: TrackStore, rates: rates_op.Rates, more: dict[str, tuple[Any, 
         "velocity_std": "m/yr",
         "velocity_std_formal": "m/yr",
         "velocity_std_correlated": "m/yr",
+        "velocity_std_representation": "m/yr",
         "seasonal_amplitude": "m",
         "seasonal_phase": "rad",
         "seasonal_p_value": "1",
