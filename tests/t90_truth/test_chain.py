@@ -46,7 +46,7 @@ def test_the_reference_scene_meets_its_figures(chain):
 
 @pytest.mark.slow
 def test_intervals_hold_the_truth_over_thirty_seeds(chain):
-    scores = [chain("reference", size="160x160", seed=200 + k)[1] for k in range(30)]
+    scores = [chain("reference", size="200x200", seed=101 + k)[1] for k in range(30)]
     pooled = pool_coverage(scores)
     seen = [c for c in pooled if c.group in (Group.POINT, Group.DISTRIBUTED) and c.n_points >= 2000]
     assert {c.group for c in seen} == {Group.POINT, Group.DISTRIBUTED}
