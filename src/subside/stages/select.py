@@ -163,8 +163,8 @@ def _run(context: StageContext) -> dict[str, Any]:
     )
     is_multilooked = facts["n_looks"] > 1 and state["parameters"]["filter_method"] == "none"
     blocks = [(f"tile_{k}", (k, tile)) for k, tile in enumerate(plan)]
-    if not (context.is_resumed and store.has("select/noise_independent")):
-        _write_noise(store, pairs, bperp, options.max_dem_error / factor if factor else 0.0)
+    # Written anew on a resume too: an array that exists may have been cut off before its data.
+    _write_noise(store, pairs, bperp, options.max_dem_error / factor if factor else 0.0)
     results = context.run_blocks(
         _select_tile,
         blocks,
