@@ -424,7 +424,7 @@ def test_errors_that_cannot_be_told_apart_are_flagged():
     loops = find_loops(points.pairs, len(points.days))
     wrong = truth.astype(np.int16)
     pairs = [tuple(p) for p in points.pairs.tolist()]
-    wrong[5, [pairs.index((4, 5)), pairs.index((5, 6))]] += 1
+    wrong[5, [pairs.index(p) for p in ((4, 5), (4, 6), (4, 7))]] += 1
     constants = np.zeros(len(pairs), np.int16)
     block = check_closure(loops, phase=points.phase, cycles=wrong, constants=constants)
     np.testing.assert_array_equal(np.flatnonzero(block.is_suspect), [5])

@@ -15,6 +15,9 @@ I32 = npt.NDArray[np.int32]
 LIMIT = 15
 """Misclosures are kept within this many cycles either way."""
 
+MAX_REPAIRED_SHARE = 0.05
+"""Share of a point's pairs that may be repaired: many wrong pairs come from aliased motion, whose errors agree."""
+
 
 @kernel
 def misclosure(phase: F32, cycles: I16, loop_offsets: I32, loop_pairs: I32, loop_signs: I8) -> I8:
@@ -62,58 +65,81 @@ def count_misclosures(values: I8) -> I32:
 
 
 @kernel
-def repair_pairs(
-    values: I8, loop_offsets: I32, loop_pairs: I32, loop_signs: I8, pair_offsets: I32, pair_loops: I32, pair_signs: I8
-) -> tuple[I8, npt.NDArray[np.bool_]]:
-    """Find the pairs whose cycle error is proved by the loops they are in.
+def _majority_error(v: I8, loops: I32, signs: I8) -> tuple[int, int]:
+    """Error of a pair that most of its loops show, and by how many loops its correction lowers the open ones."""
+    best_error, best_gain = 0, 0
+    for i in range(loops.size):
+        error = signs[i] * v[loops[i]]
+        if error == 0:
+            continue
+        agreeing = 0
+        for j in range(loops.size):
+            if signs[j] * v[loops[j]] == error:
+                agreeing += 1
+        gain = 2 * agreeing - loops.size
+        if gain > best_gain:
+            best_error, best_gain = error, gain
+    return best_error, best_gain
 
-    A pair is a candidate when it is in at least two loops and all of them fail by the same whole number of cycles
-    (in the pair's sense). A point is repaired when each failing loop holds exactly one candidate: then that set of
-    single errors explains every loop, failing and closing, and no other set of candidates does.
+
+@kernel
+def repair_pairs(
+    values: I8, n_pairs: int, pair_offsets: I32, pair_loops: I32, pair_signs: I8
+) -> tuple[I8, npt.NDArray[np.bool_]]:
+    """Find the pairs whose cycle error is proved by the loops they are in: majority decoding of the network.
+
+    The triplets of a pair share no other pair, so they are orthogonal checks of it: when more than half of a pair's
+    loops (at least two) show the same error, the error is that pair's, provided that fewer than half of these loops
+    hold another wrong pair (Massey, J. L., 1963, *Threshold Decoding*, MIT Press). The pair with the largest majority
+    is corrected first and the loops are looked at again; every step closes more loops than it opens. A point that would
+    need more than one pair in twenty is left alone: motion that aliases makes many errors that outvote the truth.
 
     Parameters
     ----------
     values : ndarray of int8, (point, loop)
         Misclosures, cycles.
-    loop_offsets, loop_pairs, loop_signs : ndarray
-        Pairs of each loop, compressed by rows.
-    pair_offsets, pair_loops, pair_signs : ndarray
-        Loops of each pair, compressed by rows.
+    n_pairs : int
+        Number of pairs.
+    pair_offsets, pair_loops, pair_signs : ndarray, (pair + 1,), (entry,), (entry,)
+        Loops of each pair and the sense the pair is walked in, compressed by rows.
 
     Returns
     -------
     correction : ndarray of int8, (point, pair)
         Cycles to add.
     is_unexplained : ndarray of bool, (point,)
-        Whether some loop fails and could not be repaired; such a point gets no correction.
+        Whether some loop stays open; such a point gets no correction.
     """
     n_points, n_loops = values.shape
-    n_pairs = pair_offsets.size - 1
     correction = np.zeros((n_points, n_pairs), np.int8)
     is_unexplained = np.zeros(n_points, np.bool_)
+    v = np.empty(n_loops, np.int8)
+    most_repairs = max(1, int(MAX_REPAIRED_SHARE * n_pairs))
     for p in range(n_points):
-        fails = False
+        n_open = 0
         for t in range(n_loops):
-            fails = fails or values[p, t] != 0
-        if not fails:
-            continue
-        for k in range(n_pairs):
-            first, last = pair_offsets[k], pair_offsets[k + 1]
-            if last - first < 2:
-                continue
-            error = pair_signs[first] * values[p, pair_loops[first]]
-            agrees = error != 0
-            for i in range(first + 1, last):
-                agrees = agrees and pair_signs[i] * values[p, pair_loops[i]] == error
-            if agrees:
-                correction[p, k] = -error
-        for t in range(n_loops):
-            n_candidates = 0
-            for i in range(loop_offsets[t], loop_offsets[t + 1]):
-                if correction[p, loop_pairs[i]] != 0:
-                    n_candidates += 1
-            if (values[p, t] != 0) != (n_candidates == 1) or n_candidates > 1:
-                is_unexplained[p] = True
-        if is_unexplained[p]:
+            v[t] = values[p, t]
+            n_open += v[t] != 0
+        for _ in range(most_repairs):
+            if n_open == 0:
+                break
+            chosen, error, most = -1, 0, 0
+            for k in range(n_pairs):
+                first, last = pair_offsets[k], pair_offsets[k + 1]
+                if last - first < 2:
+                    continue
+                found, gain = _majority_error(v, pair_loops[first:last], pair_signs[first:last])
+                if gain > most:
+                    chosen, error, most = k, found, gain
+            if chosen < 0:
+                break
+            correction[p, chosen] -= error
+            for i in range(pair_offsets[chosen], pair_offsets[chosen + 1]):
+                t = pair_loops[i]
+                before = v[t] != 0
+                v[t] -= pair_signs[i] * error
+                n_open += (v[t] != 0) - before
+        if n_open > 0:
+            is_unexplained[p] = True
             correction[p, :] = 0
     return correction, is_unexplained

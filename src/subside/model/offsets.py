@@ -1,4 +1,4 @@
-"""Where the ground of a reference burst lies in the burst of another date: smooth in line and sample, exact in height."""
+"""Where the ground of a reference burst lies in that of another date: smooth in line and sample, exact in height."""
 
 from __future__ import annotations
 

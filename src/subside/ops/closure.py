@@ -278,9 +278,7 @@ def check_closure(
     _check.shape((len(phase), loops.n_pairs), cycles=cycles)
     shifted = (cycles + constants).astype(np.int16)
     values = misclosure(phase, shifted, loops.offsets, loops.pairs, loops.signs)
-    correction, is_suspect = repair_pairs(
-        values, loops.offsets, loops.pairs, loops.signs, loops.pair_offsets, loops.pair_loops, loops.pair_signs
-    )
+    correction, is_suspect = repair_pairs(values, loops.n_pairs, loops.pair_offsets, loops.pair_loops, loops.pair_signs)
     shifted += correction
     is_repaired = correction.any(axis=1)
     failed = np.count_nonzero(values, axis=0).astype(np.int32)

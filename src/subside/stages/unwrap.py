@@ -251,7 +251,7 @@ STAGE = Stage(
     title="arcs in time, integer flow in space, closure over the network",
     inputs=("stack", "network", "select"),
     parameters=UnwrapParameters,
-    version=1,
+    version=2,
     run=_run,
     memory=_memory,
 )
