@@ -2,7 +2,9 @@
 
 Layout of ``tracks/<name>.zarr``::
 
-    stack/slc, stack/<geometry field>       written by import, date by date
+    stack/slc                               written by import or by the stage `stack`, date by date
+    stack/ or geometry/<geometry field>     written by import or by the stage `geometry`
+    acquisitions                            facts of a track that came as SAFE products, before it is a stack
     <stage>/<array>                         written by one stage
     <stage>/tile_<i>/<array>                where the length of a block is not known beforehand
     .state/<stage>.json                     digest, facts and timing of a finished stage
@@ -31,6 +33,8 @@ from subside.model.stack import GEOMETRY_FIELDS, Stack, parse_dates
 SHARD_LINES = 256
 CHUNK_LINES = 32
 CHUNK_SAMPLES = 512
+GEOMETRY_SAMPLES = 4096
+"""Samples of a chunk of a geometry field, and of a block of the stages that write them."""
 POINT_ROWS = 65536
 """Rows of a chunk of a point array; blocks of points are multiples of it."""
 
@@ -237,30 +241,48 @@ class TrackStore:
         """Make the array of one geometry field (float64 for longitude and latitude)."""
         dtype = "float64" if field in ("longitude", "latitude", "slant_range") else "float32"
         return self.create_array(
-            f"stack/{field}",
+            f"{self._geometry_group}/{field}",
             shape,
             dtype=dtype,
-            chunks=(SHARD_LINES, shape[1]),
+            chunks=(SHARD_LINES, GEOMETRY_SAMPLES),
             dims=("azimuth", "range"),
             units=GEOMETRY_FIELDS[field].split(",")[0],
         )
 
     def stack_attributes(self) -> dict[str, Any]:
-        """Facts of the stack as written by import.
+        """Facts of the stack: as imported, or as the acquisitions of the track will make it.
 
         Raises
         ------
         ProjectError
             When nothing has been imported.
         """
-        facts = self.read_attributes("stack")
+        facts = self.read_attributes("stack") or self.read_attributes("acquisitions")
         if not facts:
             raise ProjectError(f"{self.path} holds no stack. Run `subside import` first.")
         return facts
 
+    def knows(self, field: str) -> bool:
+        """Whether a geometry field is known, or will be once the stage `geometry` has run."""
+        return self.has(f"stack/{field}") or self.has("acquisitions")
+
     def geometry_fields(self) -> list[str]:
-        """Names of the geometry fields that are known, in the order of ``GEOMETRY_FIELDS``."""
-        return [f for f in GEOMETRY_FIELDS if self.has(f"stack/{f}")]
+        """Names of the geometry fields that are there, in the order of ``GEOMETRY_FIELDS``."""
+        return [f for f in GEOMETRY_FIELDS if self.has(f"{self._geometry_group}/{f}")]
+
+    def geometry_array(self, field: str) -> zarr.Array:
+        """Open a geometry field.
+
+        Raises
+        ------
+        ProjectError
+            When it is unknown or not made yet.
+        """
+        return self.array(f"{self._geometry_group}/{field}")
+
+    @property
+    def _geometry_group(self) -> str:
+        return "geometry" if self.has("acquisitions") else "stack"
 
     def open_stack(self) -> Stack:
         """Open the stack lazily: pixels stay on disk until sliced."""
@@ -273,7 +295,7 @@ class TrackStore:
             wavelength=facts["wavelength"],
             azimuth_spacing=facts["azimuth_spacing"],
             range_spacing=facts["range_spacing"],
-            geometry={f: self.array(f"stack/{f}") for f in self.geometry_fields()},
+            geometry={f: self.geometry_array(f) for f in self.geometry_fields()},
             bperp=None if bperp is None else np.array(bperp, dtype=np.float64),
             n_looks=facts["n_looks"],
             attributes=facts["source"],

@@ -41,8 +41,8 @@ def _dem_blocker(store: TrackStore) -> str:
         name
         for name, known in (
             ("perpendicular baselines", date_bperp(store) is not None),
-            ("slant range", store.has("stack/slant_range")),
-            ("incidence angle", store.has("stack/incidence_angle")),
+            ("slant range", store.knows("slant_range")),
+            ("incidence angle", store.knows("incidence_angle")),
         )
         if not known
     ]

@@ -124,7 +124,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     measured_dates = calibration.effective_dates
     if not parameters.use_effective_dates:
         calibration = replace(calibration, effective_dates=np.inf)
-    blocks = tiles(store.array("stack/slc").shape[1:])
+    blocks = tiles(tuple(store.stack_attributes()["shape"]))
     results = context.run_blocks(
         _extract_tile,
         blocks,
@@ -141,7 +141,8 @@ def _run(context: StageContext) -> dict[str, Any]:
 
 
 def _block_bytes(store: TrackStore, parameters: ExtractParameters) -> int:
-    n_dates, lines, samples = store.array("stack/slc").shape
+    facts = store.stack_attributes()
+    n_dates, (lines, samples) = len(facts["dates"]), facts["shape"]
     n_pairs = len(used_pairs(store)) if store.has("network/earlier") else 4 * n_dates
     halo = parameters.options().halo
     tile = (min(lines, TILE_LINES) + 2 * halo[0], min(samples, TILE_SAMPLES) + 2 * halo[1])

@@ -19,6 +19,9 @@ from subside.stages.stage import Parameters, Stage, StageContext, stage_digest
 
 log = logging.getLogger("subside")
 
+COREGISTRATION = ("geometry", "alignment", "stack")
+"""Stages that make a stack out of acquisitions: done elsewhere for a track that came coregistered."""
+
 
 class Action(StrEnum):
     """What the plan says of a stage."""
@@ -58,20 +61,30 @@ class Step:
     last_seconds: float | None = None
 
 
-def stack_digest(store: TrackStore) -> str:
-    """Digest of what was imported.
+def source_digests(store: TrackStore) -> tuple[dict[str, str], set[str]]:
+    """Digests of what was imported, and the stages whose results came with it.
+
+    Returns
+    -------
+    digests : dict
+        ``acquisitions`` of a track that came as SAFE products; ``stack`` of one that came coregistered.
+    provided : set of str
+        Names of stages.
 
     Raises
     ------
     ProjectError
         When the import did not finish.
     """
+    acquisitions = store.stage_state("acquisitions")
+    if acquisitions is not None:
+        return {"acquisitions": str(acquisitions["digest"])}, set()
     state = store.stage_state("stack")
     if state is None:
         raise ProjectError(
             f"track {store.name!r} has no finished import. Run the same `subside import` command again: it resumes."
         )
-    return str(state["digest"])
+    return {"stack": str(state["digest"])}, {*COREGISTRATION, *store.stack_attributes().get("provides", ())}
 
 
 def make_plan(store: TrackStore, stages: Sequence[Stage], parameters: Mapping[str, Parameters]) -> list[Step]:
@@ -91,8 +104,7 @@ def make_plan(store: TrackStore, stages: Sequence[Stage], parameters: Mapping[st
     list of Step
         One per stage. A stage whose inputs will change runs too.
     """
-    digests = {"stack": stack_digest(store)}
-    provided = set(store.stack_attributes().get("provides", ()))
+    digests, provided = source_digests(store)
     steps: list[Step] = []
     skipped: dict[str, str] = {}
     for stage in stages:

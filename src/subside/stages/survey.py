@@ -34,10 +34,10 @@ class SurveyParameters(Parameters):
 
 
 def _layout(store: TrackStore, parameters: SurveyParameters) -> pairs_op.SurveyWindows:
-    stack = store.open_stack()
+    facts = store.stack_attributes()
     return pairs_op.survey_windows(
-        stack.shape,
-        (stack.azimuth_spacing, stack.range_spacing),
+        tuple(facts["shape"]),
+        (facts["azimuth_spacing"], facts["range_spacing"]),
         extent=parameters.window_extent,
         max_windows=parameters.max_windows,
     )
@@ -157,7 +157,7 @@ def _summarise(store: TrackStore) -> tuple[np.ndarray[Any, np.dtype[np.float64]]
 
 def _block_bytes(store: TrackStore, parameters: SurveyParameters) -> int:
     windows = _layout(store, parameters)
-    n_dates = store.array("stack/slc").shape[0]
+    n_dates = len(store.stack_attributes()["dates"])
     width = min(windows.shape[1], _SEGMENT_WINDOWS) * windows.stride[1] + CHUNK_SAMPLES
     lines = max(_BLOCK_LINES, windows.size[0]) + 2 * CHUNK_LINES
     used = min(windows.shape[1], _SEGMENT_WINDOWS)

@@ -159,9 +159,9 @@ def point_bperp(store: TrackStore, rows: slice) -> npt.NDArray[np.float64] | Non
 
 def point_geometry(store: TrackStore, field: str) -> npt.NDArray[np.float64] | None:
     """Read a geometry field at the selected points, (point,); None when it is unknown."""
-    if not store.has(f"stack/{field}"):
+    if not store.knows(field):
         return None
-    source = store.array(f"stack/{field}")
+    source = store.geometry_array(field)
     azimuth, range_ = store.read("select/azimuth"), store.read("select/range")
     result = np.full(len(azimuth), np.nan)
     for band in _bands(source.shape[0], source.chunks[0]):
@@ -190,10 +190,10 @@ def height_factor(store: TrackStore) -> npt.NDArray[np.float64] | None:
 
 def scene_height_factor(store: TrackStore) -> float | None:
     """:func:`height_factor` at mid-scene, before there are points; None when geometry is unknown."""
-    if not (store.has("stack/slant_range") and store.has("stack/incidence_angle")):
+    if not (store.knows("slant_range") and store.knows("incidence_angle")):
         return None
     lines, samples = store.stack_attributes()["shape"]
-    slant_range = float(store.array("stack/slant_range")[lines // 2, samples // 2])
-    incidence = float(store.array("stack/incidence_angle")[lines // 2, samples // 2])
+    slant_range = float(store.geometry_array("slant_range")[lines // 2, samples // 2])
+    incidence = float(store.geometry_array("incidence_angle")[lines // 2, samples // 2])
     factor = store.stack_attributes()["wavelength"] * slant_range * np.sin(incidence) / (4 * np.pi)
     return float(factor) if np.isfinite(factor) else None

@@ -1,0 +1,109 @@
+"""What a track of SAFE products holds before it is a stack: acquisitions, DEM, and the grid they will be merged on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from subside.io.acquisitions import acquisition_from_json
+from subside.io.store import GEOMETRY_SAMPLES, TrackStore
+from subside.model.acquisition import Acquisition
+from subside.model.dem import Dem
+from subside.ops.burst_lattice import BurstLattice, burst_lattice
+from subside.ops.geometry import BurstGeometry, acquisition_arc, burst_geometry
+
+
+@dataclass(frozen=True)
+class TrackInput:
+    """Everything the coregistration starts from.
+
+    Attributes
+    ----------
+    acquisitions : tuple of Acquisition
+        By date.
+    reference : Acquisition
+        The one whose grid the stack is on.
+    dem : Dem
+        Ellipsoidal heights over all bursts used.
+    lattice : BurstLattice
+        The merged grid, cropped to the area of interest.
+    heights : tuple of float
+        Lowest and highest height of the DEM, m.
+    """
+
+    acquisitions: tuple[Acquisition, ...]
+    reference: Acquisition
+    dem: Dem
+    lattice: BurstLattice
+    heights: tuple[float, float]
+
+    def geometry_of(self, acquisition: Acquisition, swath: str, burst_id: int) -> BurstGeometry:
+        """Join a burst of a date with its orbit."""
+        return burst_geometry(acquisition, swath, burst_id=burst_id, arc=_arc(id(acquisition), acquisition))
+
+    def merged_geometry(self) -> tuple[BurstGeometry, int, int]:
+        """A burst of the reference in whose lines and samples any merged pixel can be written, and its place."""
+        first = self.lattice.bursts[0]
+        return self.geometry_of(self.reference, first.swath, first.burst_id), first.line, first.sample
+
+
+_ARCS: dict[int, Any] = {}
+
+
+def _arc(key: int, acquisition: Acquisition) -> Any:
+    if key not in _ARCS:
+        _ARCS[key] = acquisition_arc(acquisition)
+    return _ARCS[key]
+
+
+def frozen_lattice(reference: Acquisition, facts: Mapping[str, Any]) -> BurstLattice:
+    """Build the merged grid again from what the import decided.
+
+    Parameters
+    ----------
+    reference : Acquisition
+        The reference date.
+    facts : mapping
+        ``bursts`` (swath, id), and ``lines`` and ``samples`` of the window of their grid that is kept.
+    """
+    lattice = burst_lattice(reference, [(str(s), int(b)) for s, b in facts["bursts"]])
+    return lattice.cropped(slice(*facts["lines"]), slice(*facts["samples"]))
+
+
+@lru_cache(maxsize=1)
+def _load(path: Path, digest: str) -> TrackInput:
+    store = TrackStore(path)
+    facts = store.read_attributes("acquisitions")
+    records = store.read_attributes("acquisitions/records")
+    acquisitions = tuple(acquisition_from_json(records[date]) for date in facts["dates"])
+    reference = acquisitions[facts["dates"].index(facts["reference_date"])]
+    dem_facts = store.read_attributes("acquisitions")["dem"]
+    dem = Dem(store.read("acquisitions/height"), **dem_facts)
+    heights = (float(np.nanmin(dem.height)) - 50.0, float(np.nanmax(dem.height)) + 50.0)
+    return TrackInput(acquisitions, reference, dem, frozen_lattice(reference, facts["lattice"]), heights)
+
+
+def load_input(store: TrackStore) -> TrackInput:
+    """Read acquisitions, DEM and grid, once per worker process."""
+    state = store.stage_state("acquisitions") or {"digest": ""}
+    return _load(store.path, str(state["digest"]))
+
+
+def merged_blocks(shape: tuple[int, int], lines_per_block: int) -> list[tuple[str, tuple[slice, slice]]]:
+    """Blocks of the merged grid: bands of lines by strips of samples."""
+    return [
+        (
+            f"lines_{top}_samples_{left}",
+            (
+                slice(top, min(top + lines_per_block, shape[0])),
+                slice(left, min(left + GEOMETRY_SAMPLES, shape[1])),
+            ),
+        )
+        for top in range(0, shape[0], lines_per_block)
+        for left in range(0, shape[1], GEOMETRY_SAMPLES)
+    ]
