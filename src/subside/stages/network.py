@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from subside.errors import UnknownQuantityError
 from subside.io.store import TrackStore
 from subside.model.network import Network, PairStatus
 from subside.model.stack import format_dates, parse_dates
 from subside.ops import pairs as pairs_op
+from subside.ops.spectral import common_bandwidth, range_band
 from subside.stages.stage import Parameters, Stage, StageContext
+
+log = logging.getLogger("subside")
+
+ENOUGH_COMMON_BANDWIDTH = 0.95
+"""Common bandwidth above which pairs need no spectral filter (Zhu et al. 2020)."""
 
 
 class PairDecision(BaseModel):
@@ -79,7 +87,24 @@ def _run(context: StageContext) -> dict[str, Any]:
         "dropped": count[PairStatus.DROPPED],
         "bridges": int(network.is_bridge.sum()),
         "best_reference": format_dates(stack.dates)[index.best],
+        "common_bandwidth_min": _least_common_bandwidth(store, network),
     }
+
+
+def _least_common_bandwidth(store: TrackStore, network: Network) -> float | None:
+    """Smallest share of the range bandwidth that the images of a used pair have in common; None where unknown."""
+    try:
+        band = range_band(store.open_stack())
+    except UnknownQuantityError:
+        return None
+    least = float(common_bandwidth(band, network.used).min())
+    if least < ENOUGH_COMMON_BANDWIDTH:
+        log.warning(
+            "network: a pair has only %.1f %% of the range bandwidth in common; consider a smaller survey.max_bperp, "
+            "or extract.filter_method = 'spectral'",
+            100 * least,
+        )
+    return least
 
 
 def write_network(store: TrackStore, network: Network) -> None:
