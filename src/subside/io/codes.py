@@ -153,6 +153,95 @@ _ALL = (
         "Leave out the interferogram that covers least, and import again",
     ),
     Code(
+        "S120",
+        "processor too old",
+        "Before IPF 002.43 (March 2015) the phase of the elevation antenna pattern is not compensated: interferograms "
+        "with later products carry a phase that varies with range.",
+        "Leave the product out, or obtain it reprocessed with a later IPF",
+    ),
+    Code(
+        "S121",
+        "not a Sentinel-1 IW SLC product",
+        "The file or folder given is not a SAFE product of mode IW and type SLC, or was renamed.",
+        "Give SAFE folders or zips of IW SLC products under their own names, or a folder that holds them",
+    ),
+    Code(
+        "S122",
+        "processors mixed within one date",
+        "Slices of one data take come from different versions of the processor, which cut the lattice of lines "
+        "differently.",
+        "Give the slices of that date from one IPF version, or only those of one version",
+    ),
+    Code(
+        "S123",
+        "slices of one date do not fit together",
+        "Slices of one data take differ in size, sampling or range, or their bursts do not start on whole lines of "
+        "one lattice, so that they cannot be joined without resampling.",
+        "Leave out the slice named, or obtain the slices again from one processing",
+    ),
+    Code(
+        "S124",
+        "tracks mixed",
+        "Products of different relative orbits look at the ground differently and do not interfere.",
+        "Keep each relative orbit in a folder of its own and import it as a track of its own",
+    ),
+    Code(
+        "S125",
+        "two acquisitions on one day",
+        "Two data takes of the track begin on the same day; a date names one acquisition.",
+        "Give the products of one of the two data takes only",
+    ),
+    Code(
+        "S126",
+        "polarisation or swath not in the product",
+        "The product holds no image of the polarisation wanted, or no burst of the swaths wanted.",
+        "Choose a polarisation and swaths every product has, or leave the product out",
+    ),
+    Code(
+        "S127",
+        "burst numbers contradict positions",
+        "The annotated burst numbers of two dates name places on the ground that are whole bursts apart.",
+        "Leave the date out and report the product",
+    ),
+    Code(
+        "S128",
+        "orbit file does not cover the scene",
+        "The state vectors of the orbit file begin too late or end too early for the scene and the margin that "
+        "interpolation needs, belong to another satellite, or have a gap.",
+        "Obtain the orbit file whose validity holds the scene, for that satellite, and give its folder",
+    ),
+    Code(
+        "S129",
+        "vertical datum of the DEM not stated",
+        "Heights are above the ellipsoid or above a geoid, up to 100 m apart; which is never assumed.",
+        "State vertical_datum = 'ellipsoid', or 'geoid' together with the grid of that geoid",
+    ),
+    Code(
+        "S130",
+        "DEM stops short",
+        "The DEM does not cover the area asked for on the side named.",
+        "Give a DEM that covers the area, or make the area of interest smaller",
+    ),
+    Code(
+        "S131",
+        "absurd heights",
+        "Heights outside -500 to 9000 m, or in other units than metres: the file is not a DEM in metres, or marks its "
+        "voids by a value it does not declare.",
+        "Check units and no-data value of the DEM",
+    ),
+    Code(
+        "S132",
+        "geoid grid unusable",
+        "The geoid grid does not cover the DEM, or its values are not undulations in metres between -120 and 120.",
+        "Give the grid of undulations of the geoid named, such as us_nga_egm96_15.tif or us_nga_egm08_25.tif of PROJ",
+    ),
+    Code(
+        "S133",
+        "raster has no coordinate system",
+        "The raster has no coordinate system or no position, so its heights cannot be placed.",
+        "Write the coordinate system into the file, for example with gdal_edit -a_srs",
+    ),
+    Code(
         "W101",
         "range pixel spacing truncated to an integer",
         "SNAP writes range_pixel_spacing without its decimals (2 m for 2.33 m), which shifts slant range by 6.6 km at "
@@ -227,6 +316,64 @@ _ALL = (
         "Check the baseline of this date against the text file in baselines/",
     ),
     Code(
+        "W120",
+        "bursts missing",
+        "A date lacks bursts that most other dates have, or a burst has lines without data. Nothing is put in their "
+        "place; the date stays in the stack with a partial image.",
+        "None needed; add the missing slice if there is one",
+    ),
+    Code(
+        "W121",
+        "radio interference",
+        "The processor reports radio interference in the swath. Interference that was not removed lowers coherence.",
+        "None needed; leave the date out if its coherence is low",
+    ),
+    Code(
+        "W122",
+        "burst given twice",
+        "A burst is in two slices of the data take. The first is used.",
+        "None needed",
+    ),
+    Code(
+        "W123",
+        "bursts out of step",
+        "The bursts of a date start more than 10 lines from where those of the other dates start, or the date is in a "
+        "period known for it: part of the azimuth band is not common and interferograms lose coherence.",
+        "Leave the date out if its coherence is low",
+    ),
+    Code(
+        "W124",
+        "burst numbers corrected",
+        "Numbers computed for products without annotated ones were off because the annotated time of the ascending "
+        "node was wrong. They are replaced by those of the same ground on other dates.",
+        "None needed",
+    ),
+    Code(
+        "W125",
+        "orbit file set aside",
+        "An orbit file that should serve the date cannot be used. The next best one is taken.",
+        "Obtain the file named again",
+    ),
+    Code(
+        "W126",
+        "orbit of the annotation used",
+        "No orbit file serves the date. The state vectors of the annotation are used: they are predicted or restituted "
+        "ones, off by centimetres to a metre along track.",
+        "Obtain the precise orbit file (AUX_POEORB, 20 days after the acquisition) for the satellite and day named",
+    ),
+    Code(
+        "W127",
+        "state vectors of lower quality",
+        "Some state vectors of the orbit file are not marked NOMINAL, as during manoeuvres.",
+        "None needed; check the residual phase ramp of the date",
+    ),
+    Code(
+        "W128",
+        "voids of the DEM filled",
+        "Small voids were filled from their neighbours by inverse distance.",
+        "None needed",
+    ),
+    Code(
         "W201",
         "perpendicular baselines unknown",
         "No baseline file was found, or not for every date. Height errors cannot be estimated and are left out.",
@@ -262,6 +409,12 @@ _ALL = (
         "coherence unknown",
         "No coherence file was found for some pairs; they are weighted equally.",
         "Add a coherence file for every pair",
+    ),
+    Code(
+        "W220",
+        "heights unknown in places",
+        "Voids of the DEM that are too large to fill stay unknown; pixels there have no geometry and no phase.",
+        "Give a DEM without voids, with zeros over the sea",
     ),
 )
 

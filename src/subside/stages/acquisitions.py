@@ -94,6 +94,15 @@ def load_input(store: TrackStore) -> TrackInput:
     return _load(store.path, str(state["digest"]))
 
 
+def frozen_shifts(store: TrackStore) -> dict[str, tuple[float, float, float, float]]:
+    """Shifts of dates measured before the last import: azimuth, range, and their standard deviations, by date.
+
+    They stay as they are, so that adding a date changes no image that is there.
+    """
+    shifts = store.read_attributes("acquisitions").get("shifts", {})
+    return {date: tuple(values) for date, values in shifts.items()}
+
+
 def merged_blocks(shape: tuple[int, int], lines_per_block: int) -> list[tuple[str, tuple[slice, slice]]]:
     """Blocks of the merged grid: bands of lines by strips of samples."""
     return [

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from subside.errors import ProjectError
-from subside.stages import correct, extract, invert, network, rates, reference, select, survey, unwrap
+from subside.stages import (
+    alignment,
+    correct,
+    extract,
+    geometry,
+    invert,
+    network,
+    rates,
+    reference,
+    select,
+    stack,
+    survey,
+    unwrap,
+)
 from subside.stages.stage import Stage
 
 STAGES: tuple[Stage, ...] = (
+    geometry.STAGE,
+    alignment.STAGE,
+    stack.STAGE,
     survey.STAGE,
     network.STAGE,
     extract.STAGE,

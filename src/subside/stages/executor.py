@@ -188,16 +188,17 @@ class Executor:
         *,
         store: TrackStore,
         stage: str,
-        digest: str,
+        digest: str | Mapping[str, str],
         common: Mapping[str, Any],
         block_bytes: int,
         label: str,
     ) -> dict[str, Mapping[str, Any]]:
-        """Run the blocks that are not committed under ``digest`` and return every block's result."""
+        """Run the blocks that are not committed under ``digest`` (one for all, or by name); every block's result."""
+        wanted = {name: digest if isinstance(digest, str) else digest[name] for name, _ in blocks}
         results: dict[str, Mapping[str, Any]] = {}
         pending: list[tuple[str, Any]] = []
         for item in blocks:
-            done = store.block_marker(stage, item[0], digest)
+            done = store.block_marker(stage, item[0], wanted[item[0]])
             if done is None:
                 pending.append(item)
             else:
@@ -206,7 +207,7 @@ class Executor:
             log.info("%s: %d of %d blocks were committed before", stage, len(results), len(blocks))
         with _progress(self.console) as progress:
             bar = progress.add_task(label, total=len(blocks), completed=len(results))
-            for name, result in self._stream(function, pending, (store, stage, digest, common), block_bytes):
+            for name, result in self._stream(function, pending, (store, stage, wanted, common), block_bytes):
                 results[name] = result
                 progress.advance(bar)
         return {name: results[name] for name, _ in blocks}
@@ -223,12 +224,12 @@ class Executor:
         from distributed import as_completed
 
         client = self.client()
-        store, stage, digest, common = where
+        store, stage, wanted, common = where
         queue = iter(pending)
         names: dict[str, str] = {}
 
         def submit(item: tuple[str, Any]) -> Any:
-            future = client.submit(_run_one, function, store, stage, digest, item, common, pure=False)
+            future = client.submit(_run_one, function, store, stage, wanted[item[0]], item, common, pure=False)
             names[future.key] = item[0]
             return future
 

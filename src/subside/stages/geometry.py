@@ -83,7 +83,7 @@ def _block_bytes(store: TrackStore, parameters: GeometryParameters) -> int:
 STAGE = Stage(
     name="geometry",
     title="height, position and look vector of every pixel, from the orbit of the reference and the DEM",
-    inputs=("acquisitions",),
+    inputs=("frame",),
     parameters=GeometryParameters,
     version=1,
     run=_run,

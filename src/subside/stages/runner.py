@@ -67,7 +67,8 @@ def source_digests(store: TrackStore) -> tuple[dict[str, str], set[str]]:
     Returns
     -------
     digests : dict
-        ``acquisitions`` of a track that came as SAFE products; ``stack`` of one that came coregistered.
+        ``acquisitions`` and ``frame`` (reference date, DEM and grid) of a track that came as SAFE products; ``stack``
+        of one that came coregistered.
     provided : set of str
         Names of stages.
 
@@ -78,7 +79,7 @@ def source_digests(store: TrackStore) -> tuple[dict[str, str], set[str]]:
     """
     acquisitions = store.stage_state("acquisitions")
     if acquisitions is not None:
-        return {"acquisitions": str(acquisitions["digest"])}, set()
+        return {name: str(acquisitions[key]) for name, key in (("acquisitions", "digest"), ("frame", "frame"))}, set()
     state = store.stage_state("stack")
     if state is None:
         raise ProjectError(
@@ -192,7 +193,7 @@ def _run_stage(store: TrackStore, step: Step, parameters: Parameters, executor: 
     stage, digest = step.stage, step.digest
     is_resumed = step.action is Action.RESUME
     log.info("%s: %s (%s)", stage.name, stage.title, step.why)
-    if not is_resumed:
+    if not is_resumed and not stage.keeps_blocks:
         store.forget_stage(stage.name)
     store.finish_stage(f"{stage.name}.begun", {"digest": digest})
     watch = Stopwatch()

@@ -37,8 +37,9 @@ class BlockRunner(Protocol):
         common: Mapping[str, Any],
         block_bytes: int,
         label: str,
+        digest: str | Mapping[str, str] = ...,
     ) -> dict[str, Mapping[str, Any]]:
-        """Run and return each block's result by block name."""
+        """Run and return each block's result by block name; blocks may have digests of their own, by name."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class Stage:
         Peak bytes of the stage with one block in flight, from (store, parameters): its floor.
     requires : callable
         Why the stage must be skipped for this track, in words; empty when it can run.
+    keeps_blocks : bool
+        Whether blocks have digests of their own and outlive a change of the stage's digest.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Stage:
     run: Callable[[StageContext], Mapping[str, Any]]
     memory: Callable[[TrackStore, Any], int]
     requires: Callable[[TrackStore], str] = field(default=lambda store: "")
+    keeps_blocks: bool = False
 
 
 def stage_digest(stage: Stage, parameters: Parameters, input_digests: Mapping[str, str]) -> str:

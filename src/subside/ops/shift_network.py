@@ -1,0 +1,501 @@
+"""Shifts of all dates from phases that are proportional to the shift of a pair: the solver of both image axes.
+
+A pair of dates gives phasors ``u`` whose phase is ``2 pi F (y_j - y_i)``: ``F`` cycles per pixel of shift, one value
+per bin. Sums of ``w u`` over the windows of a bin hold all there is to know, so that the network needs no pixel again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from subside import _check
+from subside.errors import ArgumentError
+
+FloatArray = npt.NDArray[np.float64]
+ComplexArray = npt.NDArray[np.complex128]
+IntArray = npt.NDArray[np.int32]
+BoolArray = npt.NDArray[np.bool_]
+
+N_BINS = 32
+"""Bins of a cluster; what is not used has no weight."""
+
+PHASE_FLOOR = 0.05
+"""rad: 3 degrees, the phase a cluster may differ by without losing weight."""
+
+_STEPS_PER_CYCLE = 16
+_HUBER = 2.0
+
+
+@dataclass(frozen=True)
+class ShiftSums:
+    """Sums of one pair over one cluster (an overlap), or of many: leading axes are free.
+
+    Attributes
+    ----------
+    frequency : ndarray of float64, (..., N_BINS)
+        ``F``, cycles per pixel of shift.
+    first : ndarray of complex128, (..., N_BINS)
+        ``sum w u``, ``|u| = 1``, ``w`` the inverse variance of the phase of ``u`` (1/rad^2).
+    second : ndarray of complex128, (..., N_BINS)
+        ``sum w^2 u^2``.
+    square : ndarray of float64, (..., N_BINS)
+        ``sum w^2``.
+    coherence : ndarray of float64, (...,)
+        Mean coherence of the windows, bias removed; NaN without any.
+    """
+
+    frequency: FloatArray
+    first: ComplexArray
+    second: ComplexArray
+    square: FloatArray
+    coherence: FloatArray
+
+    @classmethod
+    def stacked(cls, parts: Sequence[ShiftSums]) -> ShiftSums:
+        """Join along a new first axis."""
+        fields = ("frequency", "first", "second", "square", "coherence")
+        return cls(*(np.stack([getattr(p, f) for p in parts]) for f in fields))
+
+    @classmethod
+    def empty(cls) -> ShiftSums:
+        """A cluster a pair has no data in."""
+        zero = np.zeros(N_BINS)
+        return cls(zero, zero.astype(complex), zero.astype(complex), zero, np.asarray(np.nan))
+
+
+def bin_sums(
+    frequency: FloatArray, phasor: ComplexArray, weight: FloatArray, *, bins: npt.NDArray[np.intp], coherence: float
+) -> ShiftSums:
+    """Sum windows into the bins of one cluster.
+
+    Parameters
+    ----------
+    frequency : ndarray of float64, (window,)
+        Cycles per pixel of shift.
+    phasor : ndarray of complex128, (window,)
+        Of any length; 0 has no weight.
+    weight : ndarray of float64, (window,)
+        Inverse variance of the phase, 1/rad^2.
+    bins : ndarray of intp, (window,)
+        Bin of each window, below N_BINS.
+    coherence : float
+        Mean over the cluster.
+
+    Returns
+    -------
+    ShiftSums
+        Of one cluster.
+    """
+    size = np.abs(phasor)
+    weight = np.where(size > 0, weight, 0.0)
+    u = phasor / np.where(size > 0, size, 1.0)
+
+    def total(values: npt.NDArray[np.floating]) -> FloatArray:
+        return np.bincount(bins, values, N_BINS)
+
+    def complex_total(values: ComplexArray) -> ComplexArray:
+        return np.asarray(total(values.real) + 1j * total(values.imag))
+
+    mass = total(weight)
+    mean = total(weight * frequency) / np.where(mass > 0, mass, 1.0)
+    return ShiftSums(
+        mean, complex_total(weight * u), complex_total(weight**2 * u**2), total(weight**2), np.asarray(coherence)
+    )
+
+
+def phase_weight(coherence_square: npt.ArrayLike, n_looks: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Bias-free squared coherence and variance of the phase of a window.
+
+    ``g = (L c^2 - 1) / (L - 1)``, not below 0; ``var = (1 - g) / (2 L g)``, infinite at ``g = 0``.
+    """
+    looks = np.maximum(np.asarray(n_looks, np.float64), 1.0 + 1e-6)
+    g = np.clip((looks * np.asarray(coherence_square) - 1.0) / (looks - 1.0), 0.0, 1.0)
+    with np.errstate(divide="ignore"):
+        return g, np.asarray((1.0 - g) / (2.0 * looks * g))
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """Where shifts are sought.
+
+    Attributes
+    ----------
+    max_shift : float
+        Greatest shift of a pair, pixels.
+    prior_std : float
+        Standard deviation of the shift of a date before it is measured, pixels. It chooses between cycles that the
+        data cannot tell apart and nothing else.
+    false_alarm : float
+        Probability that a pair without coherence passes.
+    """
+
+    max_shift: float
+    prior_std: float
+    false_alarm: float = 1e-3
+
+    def __post_init__(self) -> None:
+        """Validate ranges."""
+        _check.in_range(1e-6, 100.0, max_shift=self.max_shift)
+        _check.in_range(1e-6, 100.0, prior_std=self.prior_std)
+        _check.in_range(1e-12, 0.5, false_alarm=self.false_alarm)
+
+
+@dataclass(frozen=True)
+class PairShifts:
+    """Each pair on its own.
+
+    Attributes
+    ----------
+    shift, sigma : ndarray of float64, (pair,)
+        Later minus earlier date, pixels; NaN without data.
+    p_value : ndarray of float64, (pair,)
+        Bound of the probability of as strong a peak without coherence.
+    is_coherent : ndarray of bool, (pair,)
+        ``p_value`` below ``false_alarm``.
+    """
+
+    shift: FloatArray
+    sigma: FloatArray
+    p_value: FloatArray
+    is_coherent: BoolArray
+
+
+@dataclass(frozen=True)
+class NetworkShifts:
+    """Shift of every date, actual minus predicted, zero at the reference.
+
+    Attributes
+    ----------
+    shift, sigma : ndarray of float64, (date,)
+        Pixels. Dates that the coherent pairs do not join to the reference keep shift 0 and sigma NaN.
+    is_estimated : ndarray of bool, (date,)
+        False where the geometry alone stands.
+    pairs : PairShifts
+        Each pair on its own.
+    pair_residual : ndarray of float64, (pair,)
+        Pair estimate minus network, less whole cycles, pixels; NaN for pairs that are not used.
+    cluster_phase : ndarray of float64, (pair, cluster)
+        Phase left, rad; NaN without data.
+    cluster_shift : ndarray of float64, (date, cluster)
+        What the cluster alone would add to the shift of a date, pixels; NaN where it cannot tell.
+    cluster_coherence : ndarray of float64, (pair, cluster)
+    """
+
+    shift: FloatArray
+    sigma: FloatArray
+    is_estimated: BoolArray
+    pairs: PairShifts
+    pair_residual: FloatArray
+    cluster_phase: FloatArray
+    cluster_shift: FloatArray
+    cluster_coherence: FloatArray
+
+
+def _rotated(first: ComplexArray, frequency: FloatArray, shift: FloatArray | float) -> ComplexArray:
+    return np.asarray(first * np.exp(-2j * np.pi * frequency * shift))
+
+
+def _grid(sums: ShiftSums, options: SearchOptions) -> FloatArray:
+    """Odd number of trial shifts, 0 in the middle."""
+    fastest = float(np.max(np.abs(sums.frequency), initial=0.0)) or 1.0
+    n = int(np.ceil(options.max_shift * fastest * _STEPS_PER_CYCLE))
+    return np.linspace(-options.max_shift, options.max_shift, 2 * max(n, 8) + 1)
+
+
+def _periodograms(sums: ShiftSums, grid: FloatArray) -> FloatArray:
+    """Log-likelihood of trial shifts, (pair, trial)."""
+    n_pairs = len(sums.first)
+    out = np.empty((n_pairs, len(grid)))
+    for k in range(n_pairs):
+        used = sums.square[k] > 0
+        turn = np.exp(-2j * np.pi * np.multiply.outer(sums.frequency[k][used], grid))
+        out[k] = (sums.first[k][used] @ turn).real
+    return out
+
+
+def _newton(sums: ShiftSums, k: int, start: float) -> tuple[float, float]:
+    """Stationary point of one pair's likelihood near ``start``, and its sandwich variance."""
+    f, first = 2 * np.pi * sums.frequency[k], sums.first[k]
+    y = start
+    for _ in range(20):
+        turned = first * np.exp(-1j * f * y)
+        curvature = float(np.sum(f * f * turned.real))
+        if curvature <= 0:
+            break
+        step = float(np.sum(f * turned.imag)) / curvature
+        y += step
+        if abs(step) < 1e-10:
+            break
+    turned = first * np.exp(-1j * f * y)
+    curvature = float(np.sum(f * f * turned.real))
+    scatter = 0.5 * np.sum(f * f * (sums.square[k] - (sums.second[k] * np.exp(-2j * f * y)).real))
+    return y, float(scatter) / curvature**2 if curvature > 0 else np.nan
+
+
+def estimate_pairs(sums: ShiftSums, options: SearchOptions) -> PairShifts:
+    """Shift of each pair: highest peak of its periodogram, then the root of its slope.
+
+    The peak is that of ``Re sum w u exp(-2 pi j F y)``; at the root ``Im sum F w u exp(-2 pi j F y) = 0``, which for
+    one frequency is the argmin of eq. 1 of the paper. The variance is that of the observed scatter of windows
+    about the estimate. Without coherence ``|sum w u|^2 / sum w^2`` is exponential, so that a peak of height ``T``
+    standard deviations is passed with a probability of at most ``n exp(-T^2 / 2)`` for ``n`` cycles searched.
+
+    Parameters
+    ----------
+    sums : ShiftSums
+        (pair, cluster, N_BINS).
+    options : SearchOptions
+
+    Returns
+    -------
+    PairShifts
+    """
+    flat = _flattened(sums)
+    grid = _grid(flat, options)
+    return _pair_shifts(flat, grid, _periodograms(flat, grid), options)
+
+
+def _flattened(sums: ShiftSums) -> ShiftSums:
+    if sums.first.ndim != 3:
+        raise ArgumentError(f"`sums` must have shape (pair, cluster, bin), got {sums.first.shape}")
+    n = len(sums.first)
+    return ShiftSums(
+        sums.frequency.reshape(n, -1), sums.first.reshape(n, -1), sums.second.reshape(n, -1),
+        sums.square.reshape(n, -1), sums.coherence,
+    )  # fmt: skip
+
+
+def _pair_shifts(flat: ShiftSums, grid: FloatArray, likelihood: FloatArray, options: SearchOptions) -> PairShifts:
+    n = len(flat.first)
+    shift, variance, p_value = np.full(n, np.nan), np.full(n, np.nan), np.ones(n)
+    prior = 0.25 * (grid / options.prior_std) ** 2
+    cycles = 1.0 + np.ceil(2.0 * options.max_shift * np.max(np.abs(flat.frequency), initial=0.0))
+    for k in range(n):
+        power = float(flat.square[k].sum())
+        if power <= 0:
+            continue
+        shift[k], variance[k] = _newton(flat, k, float(grid[np.argmax(likelihood[k] - prior)]))
+        height = float(_rotated(flat.first[k], flat.frequency[k], shift[k]).sum().real)
+        p_value[k] = min(1.0, cycles * np.exp(-max(height, 0.0) ** 2 / power))
+    return PairShifts(shift, np.sqrt(variance), p_value, p_value < options.false_alarm)
+
+
+def _tree(pairs: IntArray, strength: FloatArray, shift: FloatArray, n_dates: int, reference: int) -> FloatArray:
+    """Shifts along the strongest spanning tree from the reference; NaN where no pair of positive strength leads."""
+    y = np.full(n_dates, np.nan)
+    y[reference] = 0.0
+    order = np.argsort(-strength, kind="stable")
+    order = order[strength[order] > 0]
+    found = True
+    while found:
+        found = False
+        for k in order:
+            i, j = pairs[k]
+            if np.isnan(y[i]) != np.isnan(y[j]):
+                if np.isnan(y[j]):
+                    y[j] = y[i] + shift[k]
+                else:
+                    y[i] = y[j] - shift[k]
+                found = True
+                break
+    return y
+
+
+def _ascend(
+    start: FloatArray, pairs: IntArray, likelihood: FloatArray, grid: FloatArray, fixed: int, prior_std: float
+) -> tuple[FloatArray, float]:
+    """Move one date at a time to the best place of the grid until none moves; shifts and their log-posterior."""
+    y = start.copy()
+    prior = 0.5 * (grid / prior_std) ** 2
+
+    def of(k: int, difference: FloatArray | float) -> FloatArray:
+        return np.interp(difference, grid, likelihood[k])
+
+    touching = [np.flatnonzero((pairs == d).any(1)) for d in range(len(y))]
+    for _ in range(20):
+        moved = False
+        for d in range(len(y)):
+            if d == fixed or not len(touching[d]):
+                continue
+            score = -prior
+            now = -0.5 * (y[d] / prior_std) ** 2
+            for k in touching[d]:
+                i, j = pairs[k]
+                score = score + of(k, grid - y[i] if j == d else y[j] - grid)
+                now += float(of(k, y[j] - y[i]))
+            best = int(np.argmax(score))
+            if score[best] > now + 1e-9 * abs(now):
+                y[d], moved = grid[best], True
+        if not moved:
+            break
+    total = sum(float(of(k, y[j] - y[i])) for k, (i, j) in enumerate(pairs))
+    return y, total - 0.5 * float(np.sum((y / prior_std) ** 2))
+
+
+@dataclass(frozen=True)
+class _System:
+    """Gradient and curvature of the likelihood of the network at given shifts."""
+
+    pairs: IntArray
+    sums: ShiftSums
+    free: npt.NDArray[np.intp]
+    n_dates: int
+
+    def parts(self, y: FloatArray) -> tuple[FloatArray, FloatArray, ComplexArray]:
+        """Slope and curvature of each pair and bin, (pair, cluster, bin), and the phasors turned back."""
+        f = 2 * np.pi * self.sums.frequency
+        difference = (y[self.pairs[:, 1]] - y[self.pairs[:, 0]])[:, None, None]
+        turned = self.sums.first * np.exp(-1j * f * difference)
+        return f * turned.imag, f * f * turned.real, turned
+
+    def gradient(self, per_pair: FloatArray) -> FloatArray:
+        """Sum of signed pair values by date, (date, ...)."""
+        out = np.zeros((self.n_dates, *per_pair.shape[1:]))
+        np.add.at(out, self.pairs[:, 1], per_pair)
+        np.subtract.at(out, self.pairs[:, 0], per_pair)
+        return out
+
+    def curvature(self, per_pair: FloatArray) -> FloatArray:
+        """Hessian by date from the curvature of the pairs."""
+        out = np.zeros((self.n_dates, self.n_dates))
+        i, j = self.pairs.T
+        np.add.at(out, (i, i), per_pair)
+        np.add.at(out, (j, j), per_pair)
+        np.subtract.at(out, (i, j), per_pair)
+        np.subtract.at(out, (j, i), per_pair)
+        return out
+
+
+def _cluster_scale(sums: ShiftSums, turned: ComplexArray, pairs_difference: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Phase left in each cluster and its standard deviation, (pair, cluster); NaN without data."""
+    total = turned.sum(-1)
+    height = np.where(sums.square.sum(-1) > 0, total.real, np.nan)
+    back = sums.second * np.exp(-4j * np.pi * sums.frequency * pairs_difference[:, None, None])
+    scatter = 0.5 * (sums.square.sum(-1) - back.sum(-1).real)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        std = np.sqrt(np.maximum(scatter, 0.0)) / np.abs(height)
+    return np.where(np.isfinite(height), np.angle(total), np.nan), std
+
+
+def _huber(phase: FloatArray, std: FloatArray) -> FloatArray:
+    """Weight of each cluster: 1 while its phase stays within what noise, the floor and the pair's spread allow."""
+    spread = np.array([np.nanmedian(np.abs(row)) if np.isfinite(row).any() else 0.0 for row in phase])
+    scale = np.sqrt(np.nan_to_num(std, posinf=np.pi) ** 2 + np.maximum(PHASE_FLOOR, 1.4826 * spread)[:, None] ** 2)
+    return np.nan_to_num(np.minimum(1.0, _HUBER * scale / np.maximum(np.abs(phase), 1e-12)))
+
+
+def _solve(system: _System, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Robust Newton iteration; shifts, cluster weights, covariance of the free dates."""
+    free = system.free
+    weight = np.ones(system.sums.first.shape[:2])
+    for _ in range(30):
+        slope, bend, turned = system.parts(y)
+        phase, std = _cluster_scale(system.sums, turned, y[system.pairs[:, 1]] - y[system.pairs[:, 0]])
+        weight = _huber(phase, std)
+        curvature = system.curvature((weight * bend.sum(-1)).sum(-1))[np.ix_(free, free)]
+        gradient = system.gradient((weight * slope.sum(-1)).sum(-1))[free]
+        step = np.linalg.lstsq(curvature, gradient, rcond=1e-12)[0]
+        y = y.copy()
+        y[free] += step
+        if np.max(np.abs(step), initial=0.0) < 1e-9:
+            break
+    slope, bend, turned = system.parts(y)
+    phase, std = _cluster_scale(system.sums, turned, y[system.pairs[:, 1]] - y[system.pairs[:, 0]])
+    inverse = np.linalg.pinv(system.curvature((weight * bend.sum(-1)).sum(-1))[np.ix_(free, free)])
+    score = system.gradient(weight[..., None] * slope)[free].reshape(len(free), -1)
+    score = score[:, np.any(score != 0, axis=0)]
+    n = max(score.shape[1], 2)
+    covariance = inverse @ (score @ score.T) @ inverse * (n / (n - 1.0))
+    known = np.isfinite(phase) & (std > 0)
+    excess = 1.4826 * float(np.median(np.abs(phase[known]) / std[known])) if known.sum() >= 8 else 1.0
+    return y, weight, np.asarray(covariance * max(1.0, excess) ** 2)
+
+
+def estimate_network(
+    sums: ShiftSums, pairs: IntArray, *, n_dates: int, reference: int, options: SearchOptions
+) -> NetworkShifts:
+    """Shift of every date from all pairs at once, whole cycles included.
+
+    The joint likelihood ``sum_ij Re sum w u exp(-2 pi j F (y_j - y_i))`` is climbed one date at a time on a grid, from
+    the strongest spanning tree and from zero, and the better end is polished by Newton steps, clusters being
+    weighted by Huber's rule. Nothing is ever unwrapped; clusters of different ``F`` settle the cycle. The
+    covariance is the sandwich of scores summed over pairs bin by bin, because pairs that share a date share its
+    noise; it grows with the spread of clusters beyond their own noise.
+
+    Parameters
+    ----------
+    sums : ShiftSums
+        (pair, cluster, N_BINS).
+    pairs : ndarray of int32, (pair, 2)
+        Date indices (earlier, later).
+    n_dates, reference : int
+        Number of dates, and the one whose shift is zero.
+    options : SearchOptions
+
+    Returns
+    -------
+    NetworkShifts
+        Dates that no chain of coherent pairs joins to the reference are flagged, never refused.
+
+    Raises
+    ------
+    ArgumentError
+        If ``pairs`` does not match ``sums`` or names dates that do not exist.
+    """
+    pairs = np.asarray(pairs, np.int32)
+    if pairs.shape != (len(sums.first), 2) or (pairs.size and not 0 <= pairs.min() <= pairs.max() < n_dates):
+        raise ArgumentError(f"`pairs` must hold ({len(sums.first)}, 2) indices below {n_dates}, got shape {pairs.shape}")
+    _check.in_range(0, n_dates - 1, reference=reference)
+    flat = _flattened(sums)
+    grid = _grid(flat, options)
+    likelihood = _periodograms(flat, grid)
+    single = _pair_shifts(flat, grid, likelihood, options)
+    strength = np.where(single.is_coherent, -np.log(np.maximum(single.p_value, 1e-300)), 0.0)
+    strength = np.where(single.is_coherent & (single.sigma > 0), 1.0 / single.sigma**2, strength)
+    tree = _tree(pairs, strength, single.shift, n_dates, reference)
+    is_estimated = np.isfinite(tree)
+    used = single.is_coherent & is_estimated[pairs].all(1)
+    start = np.where(is_estimated, tree, 0.0)
+    free = np.flatnonzero(is_estimated & (np.arange(n_dates) != reference))
+    y, sigma = np.zeros(n_dates), np.where(is_estimated, 0.0, np.nan)
+    kept = ShiftSums(sums.frequency[used], sums.first[used], sums.second[used], sums.square[used], sums.coherence[used])
+    system = _System(pairs[used], kept, free, n_dates)
+    if len(free):
+        ends = [
+            _ascend(s, pairs[used], likelihood[used], grid, reference, options.prior_std)
+            for s in (start, np.zeros(n_dates))
+        ]
+        best = max(ends, key=lambda end: end[1])[0]
+        y, _, covariance = _solve(system, best)
+        sigma[free] = np.sqrt(np.diag(covariance))
+    return _dressed(sums, system, used, single, (y, sigma, is_estimated))
+
+
+def _dressed(
+    sums: ShiftSums, system: _System, used: BoolArray, single: PairShifts, found: tuple[FloatArray, FloatArray, BoolArray]
+) -> NetworkShifts:
+    """Residuals and diagnostics of a solved network."""
+    y, sigma, is_estimated = found
+    n_clusters = sums.first.shape[1]
+    slope, bend, turned = system.parts(y)
+    difference = y[system.pairs[:, 1]] - y[system.pairs[:, 0]]
+    phase = np.full((len(used), n_clusters), np.nan)
+    phase[used] = _cluster_scale(system.sums, turned, difference)[0]
+    residual = np.full(len(used), np.nan)
+    mass = np.abs(system.sums.first).sum((1, 2))
+    frequency = (np.abs(system.sums.first) * system.sums.frequency).sum((1, 2)) / np.where(mass > 0, mass, 1.0)
+    raw = single.shift[used] - difference
+    cycle = 1.0 / np.where(frequency > 0, frequency, np.inf)
+    residual[used] = raw - np.where(np.isfinite(cycle), cycle * np.rint(raw * frequency), 0.0)
+    alone = np.full((len(y), n_clusters), np.nan)
+    for c in range(n_clusters):
+        curvature = system.curvature(bend[:, c].sum(-1))[np.ix_(system.free, system.free)]
+        told = np.diag(curvature) > 0
+        if told.any():
+            part = np.linalg.pinv(curvature[np.ix_(told, told)])
+            alone[system.free[told], c] = part @ system.gradient(slope[:, c].sum(-1))[system.free[told]]
+    return NetworkShifts(y, sigma, is_estimated, single, residual, phase, alone, np.asarray(sums.coherence))
