@@ -124,6 +124,4 @@ def small_stack() -> SmallStack:
                 models[d, *key] = tops_model(a, swath.name, g.burst)
                 if d != reference:
                     offsets[d, *key] = offset_model(geometries[reference], g, heights=span)
-    return SmallStack(
-        truth, acquisitions, reference, burst_lattice(acquisitions[reference]), heights, offsets, models
-    )
+    return SmallStack(truth, acquisitions, reference, burst_lattice(acquisitions[reference]), heights, offsets, models)

@@ -96,20 +96,31 @@ def import_(
     project: ProjectPath,
     source: Annotated[list[Path], typer.Argument(help="folders or files of the stack")],
     track: Annotated[str, typer.Option(help="name to give the track")],
-    format_: Annotated[str, typer.Option("--format", help="snap, isce2, wrapped or unwrapped")],
+    format_: Annotated[str, typer.Option("--format", help="safe, snap, isce2, wrapped or unwrapped")],
     option: Annotated[
         list[str] | None, typer.Option("--option", help="fact the files do not hold: name=value, see docs")
     ] = None,
+    orbits: Annotated[Path | None, typer.Option(help="safe: folder of POEORB and RESORB files")] = None,
+    dem: Annotated[Path | None, typer.Option(help="safe: raster of heights")] = None,
+    aoi: Annotated[str | None, typer.Option(help="safe: file of polygons, or west,south,east,north in degrees")] = None,
+    swaths: Annotated[str | None, typer.Option(help="safe: such as IW1,IW2; default: all")] = None,
+    polarisation: Annotated[str | None, typer.Option(help="safe: VV (default), VH, HH or HV")] = None,
 ) -> None:
-    """Read a coregistered (or unwrapped) stack into a track."""
+    """Read SAFE products, or a stack that is coregistered (or unwrapped) already, into a track."""
     from subside.io.project import Project
     from subside.stages.importing import import_source
     from subside.stages.logs import start_logging
 
     opened = Project.open(project)
     start_logging(console, opened.logs, " ".join(["import", *sys.argv[2:]]))
+    acquisition = {"orbits": orbits, "dem": dem, "aoi": aoi, "swaths": swaths, "polarisation": polarisation}
     import_source(
-        opened.new_track(track), format_, [p.resolve() for p in source], options=option or [], console=console
+        opened.new_track(track),
+        format_,
+        [p.resolve() for p in source],
+        options=option or [],
+        acquisition={k: v for k, v in acquisition.items() if v is not None},
+        console=console,
     )
 
 

@@ -242,6 +242,26 @@ _ALL = (
         "Write the coordinate system into the file, for example with gdal_edit -a_srs",
     ),
     Code(
+        "S134",
+        "area of interest not understood",
+        "The file holds no polygon, or does not say in which coordinate system it is.",
+        "Give west,south,east,north in degrees, or a GeoJSON, GeoPackage or shapefile of polygons",
+    ),
+    Code(
+        "S135",
+        "no orbit file for a date",
+        "A folder of orbit files was given and none of them serves one of the dates. The orbit in the annotation can "
+        "be wrong by a metre along track.",
+        "Put the POEORB (after some 20 days) or RESORB file the message names into the folder, or give the option "
+        "annotation_orbits = true to use the vectors of the annotation for such dates",
+    ),
+    Code(
+        "S136",
+        "area of interest outside the images",
+        "No burst of the reference date sees the area.",
+        "Check that longitude comes before latitude, and that the products are those of the area",
+    ),
+    Code(
         "W101",
         "range pixel spacing truncated to an integer",
         "SNAP writes range_pixel_spacing without its decimals (2 m for 2.33 m), which shifts slant range by 6.6 km at "
@@ -372,6 +392,13 @@ _ALL = (
         "voids of the DEM filled",
         "Small voids were filled from their neighbours by inverse distance.",
         "None needed",
+    ),
+    Code(
+        "W129",
+        "manoeuvre in the orbit",
+        "A state vector does not lie on the smooth curve of its neighbours: the satellite fired its thrusters near the "
+        "scene. Orbits are then wrong by centimetres, which remains as a smooth phase across the scene.",
+        "Look at this date in the network and the ramps; leave it out if it stands out",
     ),
     Code(
         "W201",

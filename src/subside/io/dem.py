@@ -278,6 +278,36 @@ def _check_datum(raster: _Raster, path: Path, vertical_datum: str | None, geoid:
         refuse("S129", path, "vertical_datum must agree with the file, got 'ellipsoid' for a file that says geoid")
 
 
+def stated_datum(path: Path) -> str | None:
+    """Return the vertical datum a raster states for itself: by its coordinate system, or in its description.
+
+    Parameters
+    ----------
+    path : Path
+        A raster GDAL reads, with a coordinate system.
+
+    Returns
+    -------
+    str or None
+        ``"ellipsoid"``, ``"geoid"``, or None where it says nothing.
+
+    Raises
+    ------
+    InputFileError
+        S101, S107, S133.
+    """
+    with _opened(Path(path), "DEM") as raster:
+        if raster.has_geoid_heights:
+            return "geoid"
+        crs = pyproj.CRS.from_wkt(raster.dataset.crs.to_wkt())
+        if len(crs.axis_info) > 2:
+            return "ellipsoid"
+        words = " ".join(str(v) for v in raster.dataset.tags().values()).lower()
+    if "ellipsoid" in words and "geoid" not in words:
+        return "ellipsoid"
+    return "geoid" if "geoid" in words or "egm" in words else None
+
+
 def open_dem(
     path: Path, *, bounds: Bounds, vertical_datum: str | None, geoid: Path | None = None
 ) -> tuple[Dem, tuple[Finding, ...]]:

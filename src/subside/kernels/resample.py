@@ -56,7 +56,9 @@ def interpolation_weights(
     """
     nodes, quadrature = np.polynomial.legendre.leggauss(64)
     frequency = 0.5 * bandwidth * nodes
-    power = quadrature * (window_coefficient + (1 - window_coefficient) * np.cos(2 * np.pi * frequency / bandwidth)) ** 2
+    power = (
+        quadrature * (window_coefficient + (1 - window_coefficient) * np.cos(2 * np.pi * frequency / bandwidth)) ** 2
+    )
     power /= power.sum()
     taps = np.arange(n_taps) - (n_taps // 2 - 1)
     inside = np.cos(2 * np.pi * np.subtract.outer(taps, taps)[..., None] * frequency) @ power
@@ -77,7 +79,14 @@ def interpolation_weights(
 
 @kernel
 def evaluate_offsets(
-    rows: F64, edges: npt.NDArray[np.int64], first: float, step: float, height: F32, origin: float, scale: float, out: F64
+    rows: F64,
+    edges: npt.NDArray[np.int64],
+    first: float,
+    step: float,
+    height: F32,
+    origin: float,
+    scale: float,
+    out: F64,
 ) -> None:
     """Evaluate offsets that are piecewise cubic in the sample and polynomial in height.
 
@@ -241,7 +250,14 @@ def range_pass(
 
 @kernel
 def azimuth_pass(
-    real: F32, imaginary: F32, first_line: float, azimuth: F64, weights: F32, slope: F32, out_real: F32, out_imaginary: F32
+    real: F32,
+    imaginary: F32,
+    first_line: float,
+    azimuth: F64,
+    weights: F32,
+    slope: F32,
+    out_real: F32,
+    out_imaginary: F32,
 ) -> None:
     """Resample along azimuth what :func:`range_pass` made.
 

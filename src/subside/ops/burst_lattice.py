@@ -173,7 +173,9 @@ class BurstLattice:
         lines = slice(max(lines.start, 0), min(lines.stop, self.n_lines))
         samples = slice(max(samples.start, 0), min(samples.stop, self.n_samples))
         if lines.start >= lines.stop or samples.start >= samples.stop:
-            raise ArgumentError(f"the window must meet the grid of {self.n_lines} x {self.n_samples}, got {lines}, {samples}")
+            raise ArgumentError(
+                f"the window must meet the grid of {self.n_lines} x {self.n_samples}, got {lines}, {samples}"
+            )
         kept = []
         for burst in self.bursts:
             moved = replace(burst, line=burst.line - lines.start, sample=burst.sample - samples.start)
@@ -241,7 +243,8 @@ def _columns(acquisition: Acquisition, wanted: Sequence[tuple[str, int]] | None)
     for swath in swaths:
         bursts = chosen[swath.name]
         lines = tuple(
-            _whole((b.time - origin) / first.azimuth_time_interval, f"burst {b.burst_id} of {swath.name}") for b in bursts
+            _whole((b.time - origin) / first.azimuth_time_interval, f"burst {b.burst_id} of {swath.name}")
+            for b in bursts
         )
         sample = (swath.slant_range_time - first.slant_range_time) * first.range_sampling_rate
         columns.append(_Column(swath, bursts, lines, _whole(sample, swath.name)))

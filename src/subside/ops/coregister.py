@@ -78,7 +78,9 @@ def _weights(azimuth_band: float, range_band: float, window_coefficient: float) 
 def weights_of(model: TopsModel) -> _Weights:
     """Interpolation tables for the spectrum of a burst, its azimuth band widened by 3 % for a centroid off centre."""
     azimuth = round(model.azimuth_bandwidth * model.line_interval * _BAND_MARGIN, 4)
-    return _weights(min(azimuth, 0.95), round(model.range_bandwidth / model.range_sampling_rate, 4), model.window_coefficient)
+    return _weights(
+        min(azimuth, 0.95), round(model.range_bandwidth / model.range_sampling_rate, 4), model.window_coefficient
+    )
 
 
 def offsets_at(
@@ -145,7 +147,9 @@ class _Source:
     first_sample: int
 
     @classmethod
-    def read(cls, read: ReadBurst, model: TopsModel, rows: tuple[float, float], columns: tuple[float, float]) -> _Source:
+    def read(
+        cls, read: ReadBurst, model: TopsModel, rows: tuple[float, float], columns: tuple[float, float]
+    ) -> _Source:
         """Read between two positions (lines, samples of the burst) and what the taps reach beyond."""
         first = int(np.floor(rows[0])) - AZIMUTH_TAPS // 2 - _SLACK
         last = int(np.ceil(rows[1])) + AZIMUTH_TAPS // 2 + _SLACK
@@ -230,7 +234,9 @@ def resample_burst_tile(
     shift = shift or Shift()
     n_lines, n_samples = lines.stop - lines.start, samples.stop - samples.start
     if not 0 < n_lines <= TILE_LINES or n_samples < 1:
-        raise ArgumentError(f"`lines` must hold 1 to {TILE_LINES} lines and `samples` some samples, got {lines}, {samples}")
+        raise ArgumentError(
+            f"`lines` must hold 1 to {TILE_LINES} lines and `samples` some samples, got {lines}, {samples}"
+        )
     _check.shape((n_lines + 2 * HALO, n_samples), height_tile=height_tile)
     known = height_tile[np.isfinite(height_tile)]
     out = np.zeros((n_lines, n_samples), np.complex64)
@@ -276,7 +282,7 @@ def _resample_strip(
 ) -> None:
     """Resample a strip whose working arrays stay in the cache."""
     weights = weights_of(model)
-    n_lines, n_samples = out.shape
+    n_lines = len(out)
     width = height.shape[1]
     drift = field[1, len(height) // 2]
     nearest = int(np.floor(field[1].min())) + corner[1] - RANGE_TAPS // 2 - 1

@@ -1,12 +1,7 @@
-"""Shifts of all dates from phases that are proportional to the shift of a pair: the solver of both image axes.
-
-A pair of dates gives phasors ``u`` whose phase is ``2 pi F (y_j - y_i)``: ``F`` cycles per pixel of shift, one value
-per bin. Sums of ``w u`` over the windows of a bin hold all there is to know, so that the network needs no pixel again.
-"""
+"""Shifts of all dates from phases that are proportional to the shift of a pair: the solver of both image axes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,154 +9,25 @@ import numpy.typing as npt
 
 from subside import _check
 from subside.errors import ArgumentError
+from subside.ops.shift_sums import (
+    PairShifts,
+    SearchOptions,
+    ShiftSums,
+    flattened,
+    pair_shifts,
+    periodograms,
+    trial_shifts,
+)
 
 FloatArray = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex128]
 IntArray = npt.NDArray[np.int32]
 BoolArray = npt.NDArray[np.bool_]
 
-N_BINS = 32
-"""Bins of a cluster; what is not used has no weight."""
-
 PHASE_FLOOR = 0.05
 """rad: 3 degrees, the phase a cluster may differ by without losing weight."""
 
-_STEPS_PER_CYCLE = 16
 _HUBER = 2.0
-
-
-@dataclass(frozen=True)
-class ShiftSums:
-    """Sums of one pair over one cluster (an overlap), or of many: leading axes are free.
-
-    Attributes
-    ----------
-    frequency : ndarray of float64, (..., N_BINS)
-        ``F``, cycles per pixel of shift.
-    first : ndarray of complex128, (..., N_BINS)
-        ``sum w u``, ``|u| = 1``, ``w`` the inverse variance of the phase of ``u`` (1/rad^2).
-    second : ndarray of complex128, (..., N_BINS)
-        ``sum w^2 u^2``.
-    square : ndarray of float64, (..., N_BINS)
-        ``sum w^2``.
-    coherence : ndarray of float64, (...,)
-        Mean coherence of the windows, bias removed; NaN without any.
-    """
-
-    frequency: FloatArray
-    first: ComplexArray
-    second: ComplexArray
-    square: FloatArray
-    coherence: FloatArray
-
-    @classmethod
-    def stacked(cls, parts: Sequence[ShiftSums]) -> ShiftSums:
-        """Join along a new first axis."""
-        fields = ("frequency", "first", "second", "square", "coherence")
-        return cls(*(np.stack([getattr(p, f) for p in parts]) for f in fields))
-
-    @classmethod
-    def empty(cls) -> ShiftSums:
-        """A cluster a pair has no data in."""
-        zero = np.zeros(N_BINS)
-        return cls(zero, zero.astype(complex), zero.astype(complex), zero, np.asarray(np.nan))
-
-
-def bin_sums(
-    frequency: FloatArray, phasor: ComplexArray, weight: FloatArray, *, bins: npt.NDArray[np.intp], coherence: float
-) -> ShiftSums:
-    """Sum windows into the bins of one cluster.
-
-    Parameters
-    ----------
-    frequency : ndarray of float64, (window,)
-        Cycles per pixel of shift.
-    phasor : ndarray of complex128, (window,)
-        Of any length; 0 has no weight.
-    weight : ndarray of float64, (window,)
-        Inverse variance of the phase, 1/rad^2.
-    bins : ndarray of intp, (window,)
-        Bin of each window, below N_BINS.
-    coherence : float
-        Mean over the cluster.
-
-    Returns
-    -------
-    ShiftSums
-        Of one cluster.
-    """
-    size = np.abs(phasor)
-    weight = np.where(size > 0, weight, 0.0)
-    u = phasor / np.where(size > 0, size, 1.0)
-
-    def total(values: npt.NDArray[np.floating]) -> FloatArray:
-        return np.bincount(bins, values, N_BINS)
-
-    def complex_total(values: ComplexArray) -> ComplexArray:
-        return np.asarray(total(values.real) + 1j * total(values.imag))
-
-    mass = total(weight)
-    mean = total(weight * frequency) / np.where(mass > 0, mass, 1.0)
-    return ShiftSums(
-        mean, complex_total(weight * u), complex_total(weight**2 * u**2), total(weight**2), np.asarray(coherence)
-    )
-
-
-def phase_weight(coherence_square: npt.ArrayLike, n_looks: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Bias-free squared coherence and variance of the phase of a window.
-
-    ``g = (L c^2 - 1) / (L - 1)``, not below 0; ``var = (1 - g) / (2 L g)``, infinite at ``g = 0``.
-    """
-    looks = np.maximum(np.asarray(n_looks, np.float64), 1.0 + 1e-6)
-    g = np.clip((looks * np.asarray(coherence_square) - 1.0) / (looks - 1.0), 0.0, 1.0)
-    with np.errstate(divide="ignore"):
-        return g, np.asarray((1.0 - g) / (2.0 * looks * g))
-
-
-@dataclass(frozen=True)
-class SearchOptions:
-    """Where shifts are sought.
-
-    Attributes
-    ----------
-    max_shift : float
-        Greatest shift of a pair, pixels.
-    prior_std : float
-        Standard deviation of the shift of a date before it is measured, pixels. It chooses between cycles that the
-        data cannot tell apart and nothing else.
-    false_alarm : float
-        Probability that a pair without coherence passes.
-    """
-
-    max_shift: float
-    prior_std: float
-    false_alarm: float = 1e-3
-
-    def __post_init__(self) -> None:
-        """Validate ranges."""
-        _check.in_range(1e-6, 100.0, max_shift=self.max_shift)
-        _check.in_range(1e-6, 100.0, prior_std=self.prior_std)
-        _check.in_range(1e-12, 0.5, false_alarm=self.false_alarm)
-
-
-@dataclass(frozen=True)
-class PairShifts:
-    """Each pair on its own.
-
-    Attributes
-    ----------
-    shift, sigma : ndarray of float64, (pair,)
-        Later minus earlier date, pixels; NaN without data.
-    p_value : ndarray of float64, (pair,)
-        Bound of the probability of as strong a peak without coherence.
-    is_coherent : ndarray of bool, (pair,)
-        ``p_value`` below ``false_alarm``.
-    """
-
-    shift: FloatArray
-    sigma: FloatArray
-    p_value: FloatArray
-    is_coherent: BoolArray
 
 
 @dataclass(frozen=True)
@@ -195,95 +61,6 @@ class NetworkShifts:
     cluster_coherence: FloatArray
 
 
-def _rotated(first: ComplexArray, frequency: FloatArray, shift: FloatArray | float) -> ComplexArray:
-    return np.asarray(first * np.exp(-2j * np.pi * frequency * shift))
-
-
-def _grid(sums: ShiftSums, options: SearchOptions) -> FloatArray:
-    """Odd number of trial shifts, 0 in the middle."""
-    fastest = float(np.max(np.abs(sums.frequency), initial=0.0)) or 1.0
-    n = int(np.ceil(options.max_shift * fastest * _STEPS_PER_CYCLE))
-    return np.linspace(-options.max_shift, options.max_shift, 2 * max(n, 8) + 1)
-
-
-def _periodograms(sums: ShiftSums, grid: FloatArray) -> FloatArray:
-    """Log-likelihood of trial shifts, (pair, trial)."""
-    n_pairs = len(sums.first)
-    out = np.empty((n_pairs, len(grid)))
-    for k in range(n_pairs):
-        used = sums.square[k] > 0
-        turn = np.exp(-2j * np.pi * np.multiply.outer(sums.frequency[k][used], grid))
-        out[k] = (sums.first[k][used] @ turn).real
-    return out
-
-
-def _newton(sums: ShiftSums, k: int, start: float) -> tuple[float, float]:
-    """Stationary point of one pair's likelihood near ``start``, and its sandwich variance."""
-    f, first = 2 * np.pi * sums.frequency[k], sums.first[k]
-    y = start
-    for _ in range(20):
-        turned = first * np.exp(-1j * f * y)
-        curvature = float(np.sum(f * f * turned.real))
-        if curvature <= 0:
-            break
-        step = float(np.sum(f * turned.imag)) / curvature
-        y += step
-        if abs(step) < 1e-10:
-            break
-    turned = first * np.exp(-1j * f * y)
-    curvature = float(np.sum(f * f * turned.real))
-    scatter = 0.5 * np.sum(f * f * (sums.square[k] - (sums.second[k] * np.exp(-2j * f * y)).real))
-    return y, float(scatter) / curvature**2 if curvature > 0 else np.nan
-
-
-def estimate_pairs(sums: ShiftSums, options: SearchOptions) -> PairShifts:
-    """Shift of each pair: highest peak of its periodogram, then the root of its slope.
-
-    The peak is that of ``Re sum w u exp(-2 pi j F y)``; at the root ``Im sum F w u exp(-2 pi j F y) = 0``, which for
-    one frequency is the argmin of eq. 1 of the paper. The variance is that of the observed scatter of windows
-    about the estimate. Without coherence ``|sum w u|^2 / sum w^2`` is exponential, so that a peak of height ``T``
-    standard deviations is passed with a probability of at most ``n exp(-T^2 / 2)`` for ``n`` cycles searched.
-
-    Parameters
-    ----------
-    sums : ShiftSums
-        (pair, cluster, N_BINS).
-    options : SearchOptions
-
-    Returns
-    -------
-    PairShifts
-    """
-    flat = _flattened(sums)
-    grid = _grid(flat, options)
-    return _pair_shifts(flat, grid, _periodograms(flat, grid), options)
-
-
-def _flattened(sums: ShiftSums) -> ShiftSums:
-    if sums.first.ndim != 3:
-        raise ArgumentError(f"`sums` must have shape (pair, cluster, bin), got {sums.first.shape}")
-    n = len(sums.first)
-    return ShiftSums(
-        sums.frequency.reshape(n, -1), sums.first.reshape(n, -1), sums.second.reshape(n, -1),
-        sums.square.reshape(n, -1), sums.coherence,
-    )  # fmt: skip
-
-
-def _pair_shifts(flat: ShiftSums, grid: FloatArray, likelihood: FloatArray, options: SearchOptions) -> PairShifts:
-    n = len(flat.first)
-    shift, variance, p_value = np.full(n, np.nan), np.full(n, np.nan), np.ones(n)
-    prior = 0.25 * (grid / options.prior_std) ** 2
-    cycles = 1.0 + np.ceil(2.0 * options.max_shift * np.max(np.abs(flat.frequency), initial=0.0))
-    for k in range(n):
-        power = float(flat.square[k].sum())
-        if power <= 0:
-            continue
-        shift[k], variance[k] = _newton(flat, k, float(grid[np.argmax(likelihood[k] - prior)]))
-        height = float(_rotated(flat.first[k], flat.frequency[k], shift[k]).sum().real)
-        p_value[k] = min(1.0, cycles * np.exp(-max(height, 0.0) ** 2 / power))
-    return PairShifts(shift, np.sqrt(variance), p_value, p_value < options.false_alarm)
-
-
 def _tree(pairs: IntArray, strength: FloatArray, shift: FloatArray, n_dates: int, reference: int) -> FloatArray:
     """Shifts along the strongest spanning tree from the reference; NaN where no pair of positive strength leads."""
     y = np.full(n_dates, np.nan)
@@ -313,7 +90,7 @@ def _ascend(
     prior = 0.5 * (grid / prior_std) ** 2
 
     def of(k: int, difference: FloatArray | float) -> FloatArray:
-        return np.interp(difference, grid, likelihood[k])
+        return np.asarray(np.interp(difference, grid, likelihood[k]))
 
     touching = [np.flatnonzero((pairs == d).any(1)) for d in range(len(y))]
     for _ in range(20):
@@ -321,9 +98,9 @@ def _ascend(
         for d in range(len(y)):
             if d == fixed or not len(touching[d]):
                 continue
-            score = -prior
+            score: FloatArray = -prior
             now = -0.5 * (y[d] / prior_std) ** 2
-            for k in touching[d]:
+            for k in map(int, touching[d]):
                 i, j = pairs[k]
                 score = score + of(k, grid - y[i] if j == d else y[j] - grid)
                 now += float(of(k, y[j] - y[i]))
@@ -370,7 +147,9 @@ class _System:
         return out
 
 
-def _cluster_scale(sums: ShiftSums, turned: ComplexArray, pairs_difference: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _cluster_scale(
+    sums: ShiftSums, turned: ComplexArray, pairs_difference: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Phase left in each cluster and its standard deviation, (pair, cluster); NaN without data."""
     total = turned.sum(-1)
     height = np.where(sums.square.sum(-1) > 0, total.real, np.nan)
@@ -385,7 +164,7 @@ def _huber(phase: FloatArray, std: FloatArray) -> FloatArray:
     """Weight of each cluster: 1 while its phase stays within what noise, the floor and the pair's spread allow."""
     spread = np.array([np.nanmedian(np.abs(row)) if np.isfinite(row).any() else 0.0 for row in phase])
     scale = np.sqrt(np.nan_to_num(std, posinf=np.pi) ** 2 + np.maximum(PHASE_FLOOR, 1.4826 * spread)[:, None] ** 2)
-    return np.nan_to_num(np.minimum(1.0, _HUBER * scale / np.maximum(np.abs(phase), 1e-12)))
+    return np.asarray(np.nan_to_num(np.minimum(1.0, _HUBER * scale / np.maximum(np.abs(phase), 1e-12))))
 
 
 def _solve(system: _System, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -448,12 +227,14 @@ def estimate_network(
     """
     pairs = np.asarray(pairs, np.int32)
     if pairs.shape != (len(sums.first), 2) or (pairs.size and not 0 <= pairs.min() <= pairs.max() < n_dates):
-        raise ArgumentError(f"`pairs` must hold ({len(sums.first)}, 2) indices below {n_dates}, got shape {pairs.shape}")
+        raise ArgumentError(
+            f"`pairs` must hold ({len(sums.first)}, 2) indices below {n_dates}, got shape {pairs.shape}"
+        )
     _check.in_range(0, n_dates - 1, reference=reference)
-    flat = _flattened(sums)
-    grid = _grid(flat, options)
-    likelihood = _periodograms(flat, grid)
-    single = _pair_shifts(flat, grid, likelihood, options)
+    flat = flattened(sums)
+    grid = trial_shifts(flat, options)
+    likelihood = periodograms(flat, grid)
+    single = pair_shifts(flat, grid, likelihood, options)
     strength = np.where(single.is_coherent, -np.log(np.maximum(single.p_value, 1e-300)), 0.0)
     strength = np.where(single.is_coherent & (single.sigma > 0), 1.0 / single.sigma**2, strength)
     tree = _tree(pairs, strength, single.shift, n_dates, reference)
@@ -476,7 +257,11 @@ def estimate_network(
 
 
 def _dressed(
-    sums: ShiftSums, system: _System, used: BoolArray, single: PairShifts, found: tuple[FloatArray, FloatArray, BoolArray]
+    sums: ShiftSums,
+    system: _System,
+    used: BoolArray,
+    single: PairShifts,
+    found: tuple[FloatArray, FloatArray, BoolArray],
 ) -> NetworkShifts:
     """Residuals and diagnostics of a solved network."""
     y, sigma, is_estimated = found

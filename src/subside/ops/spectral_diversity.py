@@ -13,7 +13,7 @@ from subside.kernels.looks import window_looks
 from subside.model.offsets import OffsetModel
 from subside.ops.burst_lattice import Overlap
 from subside.ops.coregister import offsets_at
-from subside.ops.shift_network import N_BINS, SearchOptions, ShiftSums, bin_sums, phase_weight
+from subside.ops.shift_sums import N_BINS, SearchOptions, ShiftSums, bin_sums, phase_weight
 from subside.ops.tops import TopsModel
 
 FloatArray = npt.NDArray[np.float64]

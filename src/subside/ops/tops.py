@@ -164,5 +164,3 @@ def tops_model(acquisition: Acquisition, swath: str, burst: Burst) -> TopsModel:
         azimuth_bandwidth=of.azimuth_bandwidth,
         window_coefficient=of.window_coefficient,
     )
-
-

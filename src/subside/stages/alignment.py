@@ -19,10 +19,11 @@ from subside.ops.burst_offsets import offset_model
 from subside.ops.coregister import HALO, Shift, resample_burst_tile
 from subside.ops.geometry import ground_grid
 from subside.ops.range_shift import RANGE_SEARCH, range_spectra, range_sums
-from subside.ops.shift_network import NetworkShifts, ShiftSums, estimate_network
+from subside.ops.shift_network import NetworkShifts, estimate_network
+from subside.ops.shift_sums import ShiftSums
 from subside.ops.spectral_diversity import AZIMUTH_SEARCH, OverlapLooks, along_track_trend, doppler_separation, esd_sums
 from subside.ops.tops import TopsModel, tops_model
-from subside.stages.acquisitions import TrackInput, frozen_shifts, load_input
+from subside.stages.acquisitions import TrackInput, frozen_shifts, load_input, overlaps_to_use
 from subside.stages.stage import Parameters, Stage, StageContext
 
 log = logging.getLogger("subside")
@@ -223,7 +224,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     store, parameters = context.store, context.parameters
     track = load_input(store)
     dates = [a.date for a in track.acquisitions]
-    windows = overlap_windows(track.lattice.overlaps, parameters.windows_per_overlap)
+    windows = overlap_windows(overlaps_to_use(track.lattice), parameters.windows_per_overlap)
     pairs = alignment_pairs(len(dates), parameters.neighbours)
     store.write("alignment/pairs", pairs, dims=("pair", "end"))
     if not windows:

@@ -24,6 +24,7 @@ from subside.io.store import POINT_ROWS, SHARD_LINES, TrackStore, content_digest
 from subside.model.network import Network, PairStatus, design_matrix
 from subside.model.stack import parse_dates
 from subside.ops.pairs import find_bridges
+from subside.stages.importing_safe import import_safe, option_of, safe_request
 from subside.stages.network import write_network
 from subside.stages.tables import PAIR_COLUMNS, column_blocks
 
@@ -268,7 +269,13 @@ def _write_unwrapped_network(store: TrackStore, source: UnwrappedSource, coheren
 
 
 def import_source(
-    store: TrackStore, format_: str, sources: Sequence[Path], *, options: Sequence[str], console: Console
+    store: TrackStore,
+    format_: str,
+    sources: Sequence[Path],
+    *,
+    options: Sequence[str],
+    console: Console,
+    acquisition: Mapping[str, Any] | None = None,
 ) -> str:
     """Open a source of a format, check it, and import it.
 
@@ -284,13 +291,25 @@ def import_source(
         ``name=value`` facts that the files do not hold.
     console : Console
         Where progress goes.
+    acquisition : mapping, optional
+        Of the format ``safe`` only: ``orbits``, ``dem`` (paths), ``aoi``, ``swaths`` and ``polarisation`` (text).
 
     Returns
     -------
     str
         Digest of what was imported.
+
+    Raises
+    ------
+    ArgumentError
+        For ``acquisition`` with another format, or ``safe`` without a DEM.
     """
     values = dict(_parse_option(text) for text in options)
+    if format_ == "safe":
+        return import_safe(store, option_of(values, safe_request(sources, acquisition or {})))
+    if acquisition:
+        names = ", ".join(f"--{name}" for name in sorted(acquisition))
+        raise ArgumentError(f"{names} must go with --format safe, got --format {format_}")
     source = open_stack(format_, sources, **values)
     request = {"format": format_, "sources": [str(s) for s in sources], "options": sorted(options)}
     for finding in source.findings:

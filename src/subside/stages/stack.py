@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from subside.io.acquisitions import acquisition_to_json
 from subside.io.codes import refuse
 from subside.io.safe import open_burst
 from subside.io.store import GEOMETRY_SAMPLES, SHARD_LINES, TrackStore
@@ -19,7 +18,7 @@ from subside.ops.burst_lattice import Rectangle
 from subside.ops.burst_offsets import offset_model
 from subside.ops.coregister import HALO, TILE_LINES, Shift, resample_burst_tile
 from subside.ops.tops import tops_model
-from subside.stages.acquisitions import TrackInput, load_input
+from subside.stages.acquisitions import TrackInput, identity, load_input
 from subside.stages.stage import Parameters, Stage, StageContext
 
 BAND_LINES = 4 * SHARD_LINES
@@ -94,7 +93,7 @@ def _date_digests(store: TrackStore, track: TrackInput) -> list[str]:
     digests = []
     for k, acquisition in enumerate(track.acquisitions):
         shift = _shift_of(store, k)
-        content = [frame, acquisition_to_json(acquisition), shift.azimuth, shift.range, STAGE.version]
+        content = [frame, identity(acquisition), shift.azimuth, shift.range, STAGE.version]
         digests.append(hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest())
     return digests
 

@@ -81,17 +81,18 @@ class DeflatedMember:
             while at < end:
                 fed = state.unconsumed_tail or file.read(min(_CHUNK, self.packed - consumed))
                 consumed += 0 if state.unconsumed_tail else len(fed)
-                piece = np.frombuffer(state.decompress(fed, _PIECE), np.uint8)
-                if len(piece) == 0 and not fed:
+                inflated = state.decompress(fed, _PIECE)
+                piece = np.frombuffer(inflated, np.uint8)
+                if not inflated and not fed:
                     break
                 low, high = max(offset - at, 0), min(end - at, len(piece))
                 if low < high:
                     out[at + low - offset : at + high - offset] = piece[low:high]
                 at += len(piece)
-                checksum = zlib.crc32(piece, checksum)
+                checksum = zlib.crc32(inflated, checksum)
                 if at - self._points[-1][0] >= _CHECKPOINT:
                     self._points.append((at, consumed, checksum, state.copy()))
-        if at == self.size and checksum != self._sum:
+        if at >= self.size and (at, checksum) != (self.size, self._sum):
             refuse("S103", self.path, f"{self._name} must have checksum {self._sum:08x}, got {checksum:08x}")
         return max(min(at, end) - offset, 0)
 
