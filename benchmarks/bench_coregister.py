@@ -117,7 +117,7 @@ def test_full_burst(benchmark, ns_per_byte: float, tmp_path) -> None:
     model = TopsModel(
         2.0555563e-3, n_lines / 2, fast, 64.345238126e6, n_samples / 2, 7597.0,
         RangePolynomial(fast, (12.0, -2e4)), RangePolynomial(fast, (-2290.0, 4.4e5, -8e7)), 0.05546576,
-        n_lines, n_samples, (20, 20 + BURST[0] - 1), (500, 500 + BURST[1] - 1), 56.5e6, 327.0, 0.75,
+        (20, 20 + BURST[0] - 1), (500, 500 + BURST[1] - 1), 56.5e6, 327.0, 0.75,
     )  # fmt: skip
     line, sample = np.linspace(0, n_lines - 1, 8), np.linspace(0, n_samples - 1, 24)
     grid = np.zeros((3, 4, 8, 24))

@@ -66,7 +66,7 @@ def test_folders_zips_and_folders_of_them_give_the_same(tmp_path):
     root = write_tree(tmp_path / "a", BASE)
     (tmp_path / "z").mkdir()
     name = f"{BASE.name}.zip"
-    stored = zip_tree(root, tmp_path / "z" / name, zipfile.ZIP_STORED)
+    stored = zip_tree(root, tmp_path / "z" / name.replace(".zip", ".ZIP"), zipfile.ZIP_STORED)
     (tmp_path / "d" / "deep").mkdir(parents=True)
     zip_tree(root, tmp_path / "d" / "deep" / name, zipfile.ZIP_DEFLATED, "inner/")
     (tmp_path / "d" / "notes.zip").write_bytes(b"no zip, and no business of ours")
@@ -241,7 +241,7 @@ def test_partial_dates_and_damaged_bursts_are_made_known(tmp_path):
     assert [f.code for f in findings] == ["W120"] * 4
     texts = [f.message for f in findings]
     assert sum("burst 83977" in t and "no valid line" in t for t in texts) == 2
-    assert "20210328 lacks bursts [83975, 83977] of IW1; they stay without data on that date" in texts
+    assert "20210328 lacks bursts 83975, 83977 of IW1; they stay without data on that date" in texts
 
 
 def test_holes_between_valid_lines_are_made_known(tmp_path):

@@ -14,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 import rasterio
-from affine import Affine
+from rasterio import Affine
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.fill import fillnodata
 from rasterio.vrt import WarpedVRT
-from rasterio.warp import calculate_default_transform
 from rasterio.windows import Window
 from scipy import ndimage
 
@@ -45,6 +44,7 @@ _N_SIDE = 21
 _SIDES = ("west", "south", "east", "north")
 _SLACK_CELLS = 0.51
 _SLACK_METRES = 1.0
+_WARP_TOLERANCE = 0.02
 _SEARCH_CELLS = 40.0
 _FEET = ("ft", "foot", "feet", "us survey foot")
 
@@ -82,6 +82,14 @@ def _opened(path: Path, what: str) -> Iterator[_Raster]:
         yield _Raster(dataset, horizontal, bool(vertical), nodata)
 
 
+def _apply(transform: Affine, column: Any, row: Any) -> tuple[Any, Any]:
+    """Map coordinates of columns and rows."""
+    return (
+        transform.a * column + transform.b * row + transform.c,
+        transform.d * column + transform.e * row + transform.f,
+    )
+
+
 def _is_geographic(raster: _Raster) -> bool:
     transform = raster.dataset.transform
     is_upright = transform.b == 0 and transform.d == 0 and transform.a > 0 > transform.e
@@ -107,14 +115,11 @@ def _check_cover(raster: _Raster, path: Path, bounds: Bounds) -> None:
     missing: dict[str, float] = {}
     for side, (longitude, latitude) in _edge(bounds).items():
         easting, northing = to_raster.transform(longitude, latitude)
-        column, row = ~dataset.transform * (np.asarray(easting), np.asarray(northing))
-        held = (
-            np.clip(column, -_SLACK_CELLS, dataset.width + _SLACK_CELLS),
-            np.clip(row, -_SLACK_CELLS, dataset.height + _SLACK_CELLS),
-        )
-        if np.array_equal(held[0], column) and np.array_equal(held[1], row):
+        column, row = _apply(~dataset.transform, np.asarray(easting), np.asarray(northing))
+        held = np.clip(column, 0, dataset.width), np.clip(row, 0, dataset.height)
+        if max(np.abs(held[0] - column).max(), np.abs(held[1] - row).max()) <= _SLACK_CELLS:
             continue
-        nearest = to_degrees.transform(*(dataset.transform * held))
+        nearest = to_degrees.transform(*_apply(dataset.transform, *held))
         gap = {
             "west": np.asarray(nearest[0]) - longitude,
             "south": np.asarray(nearest[1]) - latitude,
@@ -132,19 +137,27 @@ def _check_cover(raster: _Raster, path: Path, bounds: Bounds) -> None:
 
 def _window(transform: Affine, shape: tuple[int, int], bounds: Bounds) -> Window:
     west, south, east, north = bounds
-    left, top = ~transform * (west, north)
-    right, bottom = ~transform * (east, south)
+    left, top = _apply(~transform, west, north)
+    right, bottom = _apply(~transform, east, south)
     first_column, first_row = max(math.floor(left) - _PAD, 0), max(math.floor(top) - _PAD, 0)
     last_column, last_row = min(math.ceil(right) + _PAD, shape[1]), min(math.ceil(bottom) + _PAD, shape[0])
     return Window(first_column, first_row, last_column - first_column, last_row - first_row)
 
 
-def _warped_grid(dataset: Any, horizontal: pyproj.CRS, bounds: Bounds) -> tuple[Affine, int, int]:
-    whole, _, _ = calculate_default_transform(
-        horizontal.to_wkt(), _WGS84, dataset.width, dataset.height, *dataset.bounds
-    )
-    step = float(min(whole.a, -whole.e))
+def _warped_grid(raster: _Raster, bounds: Bounds) -> tuple[Affine, int, int]:
+    """Square cells of the size that cells of the raster have in the middle of the area."""
     west, south, east, north = bounds
+    to_raster = pyproj.Transformer.from_crs(_WGS84, raster.horizontal, always_xy=True)
+    to_degrees = pyproj.Transformer.from_crs(raster.horizontal, _WGS84, always_xy=True)
+    easting, northing = to_raster.transform((west + east) / 2, (south + north) / 2)
+    transform = raster.dataset.transform
+    column, row = _apply(~transform, easting, northing)
+    longitude, latitude = to_degrees.transform(
+        *_apply(transform, column + np.array([0.0, 1.0, 0.0]), row + np.array([0.0, 0.0, 1.0]))
+    )
+    shrink = math.cos(math.radians((south + north) / 2))
+    sides = np.hypot((longitude[1:] - longitude[0]) * shrink, latitude[1:] - latitude[0])
+    step = float(sides.min())
     left, top = west - _PAD * step, north + _PAD * step
     width = math.ceil((east - left) / step) + _PAD
     height = math.ceil((top - south) / step) + _PAD
@@ -157,10 +170,11 @@ def _read_window(raster: _Raster, path: Path, bounds: Bounds) -> tuple[npt.NDArr
     try:
         if _is_geographic(raster):
             window = _window(dataset.transform, dataset.shape, bounds)
-            transform = dataset.transform * Affine.translation(window.col_off, window.row_off)
+            corner = _apply(dataset.transform, window.col_off, window.row_off)
+            transform = Affine(dataset.transform.a, 0.0, corner[0], 0.0, dataset.transform.e, corner[1])
             values = dataset.read(1, window=window).astype(np.float32)
         else:
-            transform, width, height = _warped_grid(dataset, raster.horizontal, bounds)
+            transform, width, height = _warped_grid(raster, bounds)
             with WarpedVRT(
                 dataset,
                 src_crs=raster.horizontal.to_wkt(),
@@ -172,11 +186,14 @@ def _read_window(raster: _Raster, path: Path, bounds: Bounds) -> tuple[npt.NDArr
                 src_nodata=raster.nodata,
                 nodata=math.nan,
                 dtype="float32",
+                tolerance=_WARP_TOLERANCE,
             ) as warped:
                 values = warped.read(1)
     except RasterioError as error:
         refuse("S103", path, f"raster must be readable over the area, got: {error}")
-    void = ~np.isfinite(values) | np.isin(values, np.asarray(_SENTINELS, np.float32))
+    void = ~np.isfinite(values)
+    for sentinel in _SENTINELS:
+        void |= values == np.float32(sentinel)
     if raster.nodata is not None:
         void |= values == np.float32(raster.nodata)
     values[void] = np.nan
@@ -214,12 +231,11 @@ def _check_heights(heights: npt.NDArray[np.float32], raster: _Raster, path: Path
     units = (raster.dataset.units[0] or "").lower()
     if units in _FEET:
         refuse("S131", path, f"heights must be in metres, got {units!r}")
-    known = heights[np.isfinite(heights)]
-    if not known.size:
+    low, high = float(np.fmin.reduce(heights, axis=None)), float(np.fmax.reduce(heights, axis=None))
+    if math.isnan(low):
         refuse("S106", path, "DEM must hold heights in the area, got voids only")
-    low, high = float(known.min()), float(known.max())
     if low < _HEIGHTS[0] or high > _HEIGHTS[1]:
-        n = int(np.count_nonzero((known < _HEIGHTS[0]) | (known > _HEIGHTS[1])))
+        n = int(np.count_nonzero((heights < _HEIGHTS[0]) | (heights > _HEIGHTS[1])))
         limits = f"{_HEIGHTS[0]:g} and {_HEIGHTS[1]:g} m"
         refuse("S131", path, f"heights must lie between {limits}, got {low:g} to {high:g} m ({n} cells outside)")
 
@@ -353,7 +369,7 @@ def open_dem(
         heights, transform = _read_window(raster, path, bounds)
         _check_heights(heights, raster, path)
     heights, findings = _fill(heights, path)
-    centre = transform * (0.5, 0.5)
+    centre = _apply(transform, 0.5, 0.5)
     datum = "ellipsoid"
     if geoid is not None and vertical_datum == "geoid":
         latitude = np.asarray(centre[1] + np.arange(heights.shape[0]) * transform.e, np.float64)

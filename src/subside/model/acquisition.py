@@ -134,7 +134,7 @@ class Swath:
     range_bandwidth, azimuth_bandwidth : float
         Processed bandwidth, Hz.
     window_coefficient : float
-        Of the Hamming window of the processor (0.75), both axes.
+        Of the Hamming window of the processor in azimuth (0.70 or 0.75); 0.75 in range.
     incidence_mid_swath : float
         rad.
     bursts : tuple of Burst

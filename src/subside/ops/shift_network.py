@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.interpolate import CubicSpline
 
 from subside import _check
 from subside.errors import ArgumentError
@@ -82,37 +83,6 @@ def _tree(pairs: IntArray, strength: FloatArray, shift: FloatArray, n_dates: int
     return y
 
 
-def _ascend(
-    start: FloatArray, pairs: IntArray, likelihood: FloatArray, grid: FloatArray, fixed: int, prior_std: float
-) -> tuple[FloatArray, float]:
-    """Move one date at a time to the best place of the grid until none moves; shifts and their log-posterior."""
-    y = start.copy()
-    prior = 0.5 * (grid / prior_std) ** 2
-
-    def of(k: int, difference: FloatArray | float) -> FloatArray:
-        return np.asarray(np.interp(difference, grid, likelihood[k]))
-
-    touching = [np.flatnonzero((pairs == d).any(1)) for d in range(len(y))]
-    for _ in range(20):
-        moved = False
-        for d in range(len(y)):
-            if d == fixed or not len(touching[d]):
-                continue
-            score: FloatArray = -prior
-            now = -0.5 * (y[d] / prior_std) ** 2
-            for k in map(int, touching[d]):
-                i, j = pairs[k]
-                score = score + of(k, grid - y[i] if j == d else y[j] - grid)
-                now += float(of(k, y[j] - y[i]))
-            best = int(np.argmax(score))
-            if score[best] > now + 1e-9 * abs(now):
-                y[d], moved = grid[best], True
-        if not moved:
-            break
-    total = sum(float(of(k, y[j] - y[i])) for k, (i, j) in enumerate(pairs))
-    return y, total - 0.5 * float(np.sum((y / prior_std) ** 2))
-
-
 @dataclass(frozen=True)
 class _System:
     """Gradient and curvature of the likelihood of the network at given shifts."""
@@ -145,6 +115,57 @@ class _System:
         np.subtract.at(out, (i, j), per_pair)
         np.subtract.at(out, (j, i), per_pair)
         return out
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Moves of single dates to other cycles."""
+
+    system: _System
+    likelihood: tuple[CubicSpline, ...]
+    max_shift: float
+    moves: FloatArray
+    prior_std: float
+
+    def _of(self, k: int, difference: FloatArray) -> FloatArray:
+        """Log-likelihood of pair ``k``; past the greatest shift as at it."""
+        return np.asarray(self.likelihood[k](np.clip(difference, -self.max_shift, self.max_shift)))
+
+    def polished(self, y: FloatArray) -> FloatArray:
+        """Climb the joint likelihood without leaving its lobe: curvatures that bound it from below."""
+        free = self.system.free
+        y = y.copy()
+        for _ in range(50):
+            slope, _, turned = self.system.parts(y)
+            bound = ((2 * np.pi * self.system.sums.frequency) ** 2 * np.abs(turned)).sum((1, 2))
+            gradient = self.system.gradient(slope.sum((1, 2)))[free]
+            step = np.linalg.lstsq(self.system.curvature(bound)[np.ix_(free, free)], gradient, rcond=1e-12)[0]
+            y[free] += step
+            if np.max(np.abs(step), initial=0.0) < 1e-7:
+                break
+        return y
+
+    def climb(self, start: FloatArray) -> tuple[FloatArray, float]:
+        """Polish and move dates in turn until none moves; shifts and their log-posterior."""
+        y = self.polished(start)
+        pairs = self.system.pairs
+        touching = [np.flatnonzero((pairs == d).any(1)) for d in range(len(y))]
+        for _ in range(20):
+            moved = False
+            for d in map(int, self.system.free):
+                trial = np.append(0.0, self.moves) + y[d]
+                score: FloatArray = -0.5 * (trial / self.prior_std) ** 2
+                for k in map(int, touching[d]):
+                    i, j = pairs[k]
+                    score = score + self._of(k, trial - y[i] if j == d else y[j] - trial)
+                best = int(np.argmax(score))
+                if score[best] > score[0] + 1e-6 * abs(score[0]):
+                    y[d], moved = trial[best], True
+            y = self.polished(y)
+            if not moved:
+                break
+        _, _, turned = self.system.parts(y)
+        return y, float(turned.real.sum() - 0.5 * np.sum((y / self.prior_std) ** 2))
 
 
 def _cluster_scale(
@@ -199,9 +220,9 @@ def estimate_network(
 ) -> NetworkShifts:
     """Shift of every date from all pairs at once, whole cycles included.
 
-    The joint likelihood ``sum_ij Re sum w u exp(-2 pi j F (y_j - y_i))`` is climbed one date at a time on a grid, from
-    the strongest spanning tree and from zero, and the better end is polished by Newton steps, clusters being
-    weighted by Huber's rule. Nothing is ever unwrapped; clusters of different ``F`` settle the cycle. The
+    The joint likelihood ``sum_ij Re sum w u exp(-2 pi j F (y_j - y_i))`` is climbed from the strongest spanning
+    tree and from zero, dates being moved to other cycles one at a time; the better end is polished by Newton steps
+    with Huber's weights of clusters. Nothing is ever unwrapped; clusters of different ``F`` settle the cycle. The
     covariance is the sandwich of scores summed over pairs bin by bin, because pairs that share a date share its
     noise; it grows with the spread of clusters beyond their own noise.
 
@@ -246,10 +267,10 @@ def estimate_network(
     kept = ShiftSums(sums.frequency[used], sums.first[used], sums.second[used], sums.square[used], sums.coherence[used])
     system = _System(pairs[used], kept, free, n_dates)
     if len(free):
-        ends = [
-            _ascend(s, pairs[used], likelihood[used], grid, reference, options.prior_std)
-            for s in (start, np.zeros(n_dates))
-        ]
+        fine = np.linspace(-options.max_shift, options.max_shift, 4 * (len(grid) - 1) + 1)
+        splines = tuple(CubicSpline(grid, likelihood[k]) for k in np.flatnonzero(used))
+        search = _Search(system, splines, options.max_shift, fine, options.prior_std)
+        ends = [search.climb(s) for s in (start, np.zeros(n_dates))]
         best = max(ends, key=lambda end: end[1])[0]
         y, _, covariance = _solve(system, best)
         sigma[free] = np.sqrt(np.diag(covariance))
@@ -266,7 +287,7 @@ def _dressed(
     """Residuals and diagnostics of a solved network."""
     y, sigma, is_estimated = found
     n_clusters = sums.first.shape[1]
-    slope, bend, turned = system.parts(y)
+    _, _, turned = system.parts(y)
     difference = y[system.pairs[:, 1]] - y[system.pairs[:, 0]]
     phase = np.full((len(used), n_clusters), np.nan)
     phase[used] = _cluster_scale(system.sums, turned, difference)[0]
@@ -276,11 +297,15 @@ def _dressed(
     raw = single.shift[used] - difference
     cycle = 1.0 / np.where(frequency > 0, frequency, np.inf)
     residual[used] = raw - np.where(np.isfinite(cycle), cycle * np.rint(raw * frequency), 0.0)
+    size = np.abs(turned)
+    total = np.abs(turned.sum(-1))
+    turns = 2 * np.pi * (size * system.sums.frequency).sum(-1) / np.where(total > 0, size.sum(-1), 1.0)
+    pull, bend = total * turns * np.nan_to_num(phase[used]), total * turns**2
     alone = np.full((len(y), n_clusters), np.nan)
     for c in range(n_clusters):
-        curvature = system.curvature(bend[:, c].sum(-1))[np.ix_(system.free, system.free)]
+        curvature = system.curvature(bend[:, c])[np.ix_(system.free, system.free)]
         told = np.diag(curvature) > 0
         if told.any():
             part = np.linalg.pinv(curvature[np.ix_(told, told)])
-            alone[system.free[told], c] = part @ system.gradient(slope[:, c].sum(-1))[system.free[told]]
+            alone[system.free[told], c] = part @ system.gradient(pull[:, c])[system.free[told]]
     return NetworkShifts(y, sigma, is_estimated, single, residual, phase, alone, np.asarray(sums.coherence))

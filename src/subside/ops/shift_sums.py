@@ -22,7 +22,8 @@ BoolArray = npt.NDArray[np.bool_]
 N_BINS = 32
 """Bins of a cluster; what is not used has no weight."""
 
-_STEPS_PER_CYCLE = 16
+STEPS_PER_CYCLE = 16
+"""Trial shifts in a cycle of the fastest bin."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class PairShifts:
     Attributes
     ----------
     shift, sigma : ndarray of float64, (pair,)
-        Later minus earlier date, pixels; NaN without data.
+        Later minus earlier date, pixels; NaN without data, sigma also with a single window.
     p_value : ndarray of float64, (pair,)
         Bound of the probability of as strong a peak without coherence.
     is_coherent : ndarray of bool, (pair,)
@@ -166,7 +167,7 @@ def _rotated(first: ComplexArray, frequency: FloatArray, shift: FloatArray | flo
 def trial_shifts(sums: ShiftSums, options: SearchOptions) -> FloatArray:
     """Odd number of trial shifts, 0 in the middle."""
     fastest = float(np.max(np.abs(sums.frequency), initial=0.0)) or 1.0
-    n = int(np.ceil(options.max_shift * fastest * _STEPS_PER_CYCLE))
+    n = int(np.ceil(options.max_shift * fastest * STEPS_PER_CYCLE))
     return np.linspace(-options.max_shift, options.max_shift, 2 * max(n, 8) + 1)
 
 
@@ -234,6 +235,13 @@ def flattened(sums: ShiftSums) -> ShiftSums:
     )  # fmt: skip
 
 
+def _peaks(posterior: FloatArray) -> npt.NDArray[np.intp]:
+    """Trial shifts that may be nearest to the highest peak: local maxima not far below the highest."""
+    before, after = np.append(-np.inf, posterior[:-1]), np.append(posterior[1:], -np.inf)
+    top = float(posterior.max())
+    return np.flatnonzero((posterior >= before) & (posterior >= after) & (posterior >= top - 0.05 * abs(top) - 1e-9))
+
+
 def pair_shifts(flat: ShiftSums, grid: FloatArray, likelihood: FloatArray, options: SearchOptions) -> PairShifts:
     """:func:`estimate_pairs` with what the network needs besides."""
     n = len(flat.first)
@@ -244,7 +252,13 @@ def pair_shifts(flat: ShiftSums, grid: FloatArray, likelihood: FloatArray, optio
         power = float(flat.square[k].sum())
         if power <= 0:
             continue
-        shift[k], variance[k] = _newton(flat, k, float(grid[np.argmax(likelihood[k] - prior)]))
-        height = float(_rotated(flat.first[k], flat.frequency[k], shift[k]).sum().real)
+        best, height = -np.inf, 0.0
+        for start in _peaks(likelihood[k] - prior):
+            y, square = _newton(flat, k, float(grid[start]))
+            top = float(_rotated(flat.first[k], flat.frequency[k], y).sum().real)
+            if top - 0.25 * (y / options.prior_std) ** 2 > best:
+                best, height = top - 0.25 * (y / options.prior_std) ** 2, top
+                shift[k], variance[k] = y, square
         p_value[k] = min(1.0, cycles * np.exp(-(max(height, 0.0) ** 2) / power))
-    return PairShifts(shift, np.sqrt(variance), p_value, p_value < options.false_alarm)
+    sigma = np.sqrt(np.where(variance > 0, variance, np.nan))
+    return PairShifts(shift, sigma, p_value, p_value < options.false_alarm)

@@ -35,8 +35,6 @@ class TopsModel:
         ``f_dc``, Hz, and ``k_a``, Hz/s.
     wavelength : float
         m.
-    n_lines, n_samples : int
-        Size of the burst in its file.
     valid_lines, valid_samples : tuple of int
         First and last valid line and sample, inclusive.
     range_bandwidth, azimuth_bandwidth : float
@@ -54,8 +52,6 @@ class TopsModel:
     doppler: RangePolynomial
     fm_rate: RangePolynomial
     wavelength: float
-    n_lines: int
-    n_samples: int
     valid_lines: tuple[int, int]
     valid_samples: tuple[int, int]
     range_bandwidth: float
@@ -156,8 +152,6 @@ def tops_model(acquisition: Acquisition, swath: str, burst: Burst) -> TopsModel:
         doppler=burst.doppler,
         fm_rate=burst.fm_rate,
         wavelength=acquisition.wavelength,
-        n_lines=of.lines_per_burst,
-        n_samples=of.samples_per_burst,
         valid_lines=(burst.first_line, burst.last_line),
         valid_samples=(burst.first_sample, burst.last_sample),
         range_bandwidth=of.range_bandwidth,

@@ -43,8 +43,8 @@ Bounds = tuple[float, float, float, float]
 _MARGIN = 0.003
 """Degrees of DEM beyond the area, so that its edges can be interpolated."""
 
-_GROUND_HEIGHTS = (-100.0, 500.0)
-"""Heights that the area of interest is looked for at before the DEM is read, m."""
+_HEIGHT_MARGIN = 30.0
+"""m by which the ground may lie beyond the heights of the DEM."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +211,10 @@ def _with_neighbours(served: Sequence[tuple[str, int]], bursts: Sequence[tuple[s
     return sorted(wanted)
 
 
+def _heights_of(dem: Dem) -> tuple[float, float]:
+    return float(np.nanmin(dem.height)) - _HEIGHT_MARGIN, float(np.nanmax(dem.height)) + _HEIGHT_MARGIN
+
+
 def _decide_lattice(
     reference: Acquisition, usual: set[tuple[str, int]], request: SafeRequest
 ) -> tuple[BurstLattice, dict[str, Any]]:
@@ -220,7 +224,9 @@ def _decide_lattice(
         lattice = burst_lattice(reference, bursts)
         window = (slice(0, lattice.n_lines), slice(0, lattice.n_samples))
     else:
-        served = _served(reference, bursts, read_area(request.aoi), _GROUND_HEIGHTS)
+        area = read_area(request.aoi)
+        dem, _ = _read_dem(request, (*area.min(axis=0), *area.max(axis=0)))
+        served = _served(reference, bursts, area, _heights_of(dem))
         if not served:
             refuse("S136", request.aoi, f"must meet the bursts of {reference.date}, got an area outside all of them")
         bursts = _with_neighbours(list(served), bursts)
@@ -244,8 +250,8 @@ def _crop(lattice: BurstLattice, served: Mapping[tuple[str, int], BurstWindow]) 
     )
 
 
-def _ground_bounds(reference: Acquisition, lattice: BurstLattice) -> Bounds:
-    """Box on the ground that holds the merged grid and the overlaps used, on low ground."""
+def _ground_bounds(reference: Acquisition, lattice: BurstLattice, heights: tuple[float, float]) -> Bounds:
+    """Box on the ground that holds the merged grid and the overlaps used, at heights between two."""
     arc = acquisition_arc(reference)
     first = lattice.bursts[0]
     geometry = burst_geometry(reference, first.swath, burst_id=first.burst_id, arc=arc)
@@ -261,7 +267,7 @@ def _ground_bounds(reference: Acquisition, lattice: BurstLattice) -> Bounds:
             samples=np.linspace(left, right, 9) - first.sample,
         )
         for top, bottom, left, right in boxes
-        for height in _GROUND_HEIGHTS
+        for height in heights
     ]
     longitude, latitude = (np.stack([getattr(g, n) for g in grounds]) for n in ("longitude", "latitude"))
     return (
@@ -270,6 +276,12 @@ def _ground_bounds(reference: Acquisition, lattice: BurstLattice) -> Bounds:
         float(longitude.max()) + _MARGIN,
         float(latitude.max()) + _MARGIN,
     )
+
+
+def _dem_under(request: SafeRequest, reference: Acquisition, lattice: BurstLattice) -> tuple[Dem, tuple[Finding, ...]]:
+    """DEM under the merged grid: its heights say where on the ground the grid lies."""
+    dem, _ = _read_dem(request, _ground_bounds(reference, lattice, (0.0, 1.0)))
+    return _read_dem(request, _ground_bounds(reference, lattice, _heights_of(dem)))
 
 
 def _read_dem(request: SafeRequest, bounds: Bounds) -> tuple[Dem, tuple[Finding, ...]]:
@@ -375,7 +387,7 @@ def import_safe(store: TrackStore, request: SafeRequest) -> str:
         reference = acquisitions[dates.index(before["reference_date"])]
         lattice_facts = before["lattice"]
         lattice = frozen_lattice(reference, lattice_facts)
-    dem, of_dem = _read_dem(request, _ground_bounds(reference, lattice))
+    dem, of_dem = _dem_under(request, reference, lattice)
     every = [*findings, *of_orbits, *of_dem]
     for finding in every:
         log.info("finding: %s", finding)

@@ -14,13 +14,14 @@ from subside.io.codes import refuse
 MEMBER = "!"
 """Stands between a zip and the member in it."""
 
+_ZIPPED = re.compile(rf"(.*?\.zip){MEMBER}(.+)", re.IGNORECASE | re.DOTALL)
 _NAME = re.compile(r"S1[A-D]_IW_SLC__1S[SD][VH]_\d{8}T\d{6}_\d{8}T\d{6}_\d{6}_[0-9A-F]{6}_[0-9A-F]{4}", re.IGNORECASE)
 
 
 def split_address(address: str) -> tuple[Path, str | None]:
     """Path of a file, or path of the zip and name of the member in it."""
-    head, mark, member = address.partition(f".zip{MEMBER}")
-    return (Path(f"{head}.zip"), member) if mark else (Path(address), None)
+    found = _ZIPPED.match(address)
+    return (Path(found[1]), found[2]) if found else (Path(address), None)
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,14 @@ def _of_zip(path: Path) -> list[Container]:
     return [Container(name=n, path=path.absolute(), root=r, is_zip=True) for r, n in named]
 
 
+def _is_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip" and _NAME.search(path.name) is not None
+
+
 def _in_folder(path: Path) -> list[Container]:
     manifests = sorted(p for p in path.rglob("manifest.safe") if p.is_file())
     folders = [_of_folder(p.parent) for p in manifests]
-    zips = [c for z in sorted(path.rglob("*.zip")) if _NAME.search(z.name) for c in _of_zip(z)]
+    zips = [c for z in sorted(path.rglob("*")) if _is_zip(z) for c in _of_zip(z)]
     bare = [p for p in sorted(path.rglob("*.SAFE")) if p.is_dir() and not (p / "manifest.safe").exists()]
     if bare:
         refuse("S102", bare[0] / "manifest.safe", "must exist in a SAFE folder")

@@ -173,11 +173,17 @@ def _check_complete(acquisitions: Sequence[Acquisition], files: Sequence[Path]) 
             gaps = set(range(min(own), max(own) + 1)) - own if own and max(own) - min(own) < N_BURST_IDS // 2 else set()
             lacking = sorted((usual | gaps) - own)
             if lacking:
-                message = (
-                    f"{acquisitions[k].date} lacks bursts {lacking} of {name}; they stay without data on that date"
-                )
+                what = f"{acquisitions[k].date} lacks bursts {_ranges(lacking)} of {name}"
+                message = f"{what}; they stay without data on that date"
                 findings.append(Finding("W120", str(files[k]), message))
     return findings
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Write ascending numbers as ``3-5, 8``."""
+    breaks = np.flatnonzero(np.diff(numbers) > 1) + 1
+    runs = np.split(np.asarray(numbers), breaks)
+    return ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in runs)
 
 
 def _check_one_track(groups: Sequence[Sequence[Slice]]) -> None:
