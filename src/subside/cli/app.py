@@ -125,6 +125,37 @@ def import_(
 
 
 @app.command()
+def download(
+    out: Annotated[Path, typer.Argument(help="folder for slc/, orbits/ and dem.tif")],
+    aoi: Annotated[str, typer.Option(help="file of polygons, or west,south,east,north in degrees")],
+    relative_orbit: Annotated[int, typer.Option(help="track, 1 to 175")],
+    start: Annotated[str, typer.Option(help="first day, YYYY-MM-DD")],
+    stop: Annotated[str, typer.Option(help="last day, YYYY-MM-DD")],
+    polarisation: Annotated[str, typer.Option(help="VV or HH")] = "VV",
+    list_: Annotated[bool, typer.Option("--list", help="only list what is there")] = False,
+) -> None:
+    """Fetch SAFE products, orbit files and a DEM; needs pip install 'subside[download]' and an Earthdata login."""
+    import shapely
+
+    from subside.io.download import Search, fetch_dem, fetch_orbits, fetch_products, find_products
+    from subside.stages.importing_safe import read_area
+
+    area = shapely.Polygon(read_area(aoi))
+    results = find_products(Search(area, relative_orbit, start, stop, polarisation))
+    for product in results:
+        console.print(product.properties["fileID"])
+    if list_:
+        return
+    products = fetch_products(results, out / "slc")
+    fetch_orbits(products, out / "orbits")
+    fetch_dem(area.bounds, out / "dem.tif")
+    console.print(
+        f"next: subside import PROJECT --track t{relative_orbit} --format safe {out / 'slc'} --orbits {out / 'orbits'} "
+        f"--dem {out / 'dem.tif'} --aoi {aoi} --polarisation {polarisation}"
+    )
+
+
+@app.command()
 def plan(
     project: ProjectPath,
     track: TrackName = None,
@@ -272,17 +303,28 @@ def show(
 
 @app.command()
 def simulate(
-    out: Annotated[Path, typer.Argument(help="project or SNAP folder to make")],
-    scene: Annotated[str, typer.Option(help="reference, chain, noise or demo")] = "demo",
-    size: Annotated[str | None, typer.Option(help="LINESxSAMPLES")] = None,
+    out: Annotated[Path, typer.Argument(help="project or folder to make")],
+    scene: Annotated[
+        str | None, typer.Option(help="reference, chain, noise or demo (default); for --layout safe: safe or safe-tiny")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="LINESxSAMPLES; for --layout safe: BURSTSxSAMPLES of each swath")
+    ] = None,
     dates: Annotated[int | None, typer.Option(help="number of dates")] = None,
     seed: Annotated[int, typer.Option(help="seed; the same seed gives the same bits")] = 1,
-    layout: Annotated[str, typer.Option(help="project or snap")] = "project",
+    layout: Annotated[
+        str, typer.Option(help="project, snap, or safe: SAFE products, orbit files and a DEM as a user downloads them")
+    ] = "project",
 ) -> None:
-    """Make a stack with known truth; the truth goes to OUT/truth.zarr, which no stage reads."""
-    from subside.stages.simulating import simulate_to
+    """Make a stack or SAFE products with known truth; the truth goes to OUT/truth.zarr, which no stage reads."""
+    if layout == "safe":
+        from subside.stages.simulating_safe import simulate_safe
 
-    simulate_to(out, scene, size=size, dates=dates, seed=seed, layout=layout, console=console)
+        simulate_safe(out, scene or "safe", size=size, dates=dates, seed=seed, console=console)
+    else:
+        from subside.stages.simulating import simulate_to
+
+        simulate_to(out, scene or "demo", size=size, dates=dates, seed=seed, layout=layout, console=console)
     console.print(f"wrote {out}")
 
 

@@ -31,8 +31,8 @@ from subside.io.atomic import disk_error, read_json, write_json
 from subside.model.stack import GEOMETRY_FIELDS, Stack, parse_dates
 
 SHARD_LINES = 256
-CHUNK_LINES = 32
-CHUNK_SAMPLES = 512
+CHUNK_LINES = 64
+CHUNK_SAMPLES = 1024
 GEOMETRY_SAMPLES = 4096
 """Samples of a chunk of a geometry field, and of a block of the stages that write them."""
 POINT_ROWS = 65536

@@ -16,7 +16,7 @@ from subside.io.store import TrackStore
 from subside.model.acquisition import Acquisition
 from subside.ops.burst_lattice import Overlap
 from subside.ops.burst_offsets import offset_model
-from subside.ops.coregister import HALO, Shift, resample_burst_tile
+from subside.ops.coregister import HALO, Shift, copy_burst_tile, resample_burst_tile
 from subside.ops.geometry import ground_grid
 from subside.ops.range_shift import RANGE_SEARCH, range_spectra, range_sums
 from subside.ops.shift_network import NetworkShifts, estimate_network
@@ -107,15 +107,19 @@ def _looks(
     for burst_id, lines in ((overlap.first, overlap.lines), (overlap.second, overlap.second_lines)):
         burst = swath.burst(burst_id)
         model = tops_model(acquisition, overlap.swath, burst)
+        read = open_burst(acquisition, overlap.swath, burst_id).read
+        models.append(model)
+        if acquisition.date == track.reference.date:
+            tiles.append(copy_burst_tile(read, model, lines=lines, samples=overlap.samples))
+            continue
         offset = offset_model(
             track.geometry_of(track.reference, overlap.swath, burst_id),
             track.geometry_of(acquisition, overlap.swath, burst_id),
             heights=track.heights,
         )
-        pixels = open_burst(acquisition, overlap.swath, burst_id)
         tiles.append(
             resample_burst_tile(
-                pixels.read,
+                read,
                 model,
                 offsets=offset,
                 height_tile=heights,
@@ -124,9 +128,9 @@ def _looks(
                 shift=shift,
             )
         )
-        models.append(model)
         offsets.append(offset)
-    separation = doppler_separation(overlap, (models[0], models[1]), offsets=(offsets[0], offsets[1]))
+    moved = (offsets[0], offsets[1]) if offsets else None
+    separation = doppler_separation(overlap, (models[0], models[1]), offsets=moved)
     return OverlapLooks(tiles[0], tiles[1], separation), models[0]
 
 

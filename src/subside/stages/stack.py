@@ -16,7 +16,7 @@ from subside.io.store import GEOMETRY_SAMPLES, SHARD_LINES, TrackStore
 from subside.model.acquisition import Acquisition
 from subside.ops.burst_lattice import Rectangle
 from subside.ops.burst_offsets import offset_model
-from subside.ops.coregister import HALO, TILE_LINES, Shift, resample_burst_tile
+from subside.ops.coregister import HALO, TILE_LINES, Shift, copy_burst_tile, resample_burst_tile
 from subside.ops.tops import tops_model
 from subside.stages.acquisitions import TrackInput, identity, load_input
 from subside.stages.stage import Parameters, Stage, StageContext
@@ -51,6 +51,10 @@ def _fill(
     if swath is None or part.burst_id not in {b.burst_id for b in swath.bursts}:
         return None
     burst = swath.burst(part.burst_id)
+    read = open_burst(acquisition, part.swath, part.burst_id).read
+    model = tops_model(acquisition, part.swath, burst)
+    if acquisition.date == track.reference.date:
+        return copy_burst_tile(read, model, lines=part.burst_lines, samples=part.burst_samples)
     offsets = offset_model(
         track.geometry_of(track.reference, part.swath, part.burst_id),
         track.geometry_of(acquisition, part.swath, part.burst_id),
@@ -58,8 +62,8 @@ def _fill(
     )
     merged = slice(top + part.lines.start, top + part.lines.stop)
     return resample_burst_tile(
-        open_burst(acquisition, part.swath, part.burst_id).read,
-        tops_model(acquisition, part.swath, burst),
+        read,
+        model,
         offsets=offsets,
         height_tile=_height_tile(store, merged, part.samples),
         lines=part.burst_lines,
