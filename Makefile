@@ -52,7 +52,7 @@ docs: install
 
 constraints:
 	@command -v uv >/dev/null || { echo "make constraints needs uv: pip install uv" >&2; exit 1; }
-	@{ head -1 constraints.txt; uv pip compile pyproject.toml --extra test --universal --python-version 3.11 \
+	@{ head -1 constraints.txt; uv pip compile pyproject.toml --extra test --extra download --universal --python-version 3.11 \
 	  --no-emit-index-url --no-header --no-annotate --quiet; } > .constraints.new
 	mv .constraints.new constraints.txt
 

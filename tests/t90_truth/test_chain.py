@@ -40,8 +40,9 @@ def test_the_reference_scene_meets_its_figures(chain):
     for group in (points, distributed):
         assert group.dem_error_rmse <= group.dem_error_prior
     states = [session.store.stage_state(s.stage.name) for s in session.steps()]
-    assert sum(s["cpu_seconds"] for s in states if s) <= 90  # 60 with a warm cache; a cold one compiles besides
-    assert max(s["peak_bytes"] for s in states if s) <= 2e9
+    # 60 with a warm cache; a cold one compiles besides.
+    assert sum(s.get("cpu_seconds", 0.0) for s in states if s) <= 90
+    assert max(s.get("peak_bytes", 0) for s in states if s) <= 2e9
 
 
 @pytest.mark.slow
