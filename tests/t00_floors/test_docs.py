@@ -74,7 +74,7 @@ def test_commands_exist(page: Path, words: list[str]) -> None:
         if option == "--set":
             _check_parameter(value)
         if option == "--format":
-            assert value in {"import": STACK_FORMATS, "export": EXPORT_FORMATS}[words[0]]
+            assert value in {"import": {*STACK_FORMATS, "safe"}, "export": EXPORT_FORMATS}[words[0]]
     if words[0] == "show":
         assert words[2] in {*FIGURES, "list"}
 
