@@ -9,11 +9,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from subside.ops.corrections import DemGeometry, fit_dem_error, fit_ramps
+from subside.ops.dem_error import DemGeometry, fit_dem_error
 from subside.ops.empirical import empirical_errors, local_pairs
 from subside.ops.invert import invert_network, network_covariance
+from subside.ops.ramps import fit_ramps
 from subside.ops.rates import fit_rates
-from subside.ops.reference import adjust_reference, find_reference_areas
+from subside.ops.reference import adjust_reference
+from subside.ops.reference_areas import find_reference_areas
 from subside.ops.time_model import TimeModel
 from subside.ops.uncertainty import estimate_noise, noise_classes
 

@@ -60,6 +60,6 @@ FLAG_DESCRIPTIONS: Final[tuple[FlagDescription, ...]] = (
     FlagDescription(
         PointFlag.BRIDGED, "series depends on a single interferogram that bridges two parts of the network"
     ),
-    FlagDescription(PointFlag.ADJACENT_DUPLICATE, "shares its scatterer with a brighter adjacent point"),
+    FlagDescription(PointFlag.ADJACENT_DUPLICATE, "shares its coordinates with a point of higher temporal coherence"),
     FlagDescription(PointFlag.ISOLATED_COMPONENT, "not joined to the reference areas by arcs that can be trusted"),
 )

@@ -3,7 +3,9 @@ import pytest
 
 from oracles_series import RAD_TO_M, WAVELENGTH, make_scene, turbulence
 from subside.errors import ArgumentError
-from subside.ops.corrections import DemGeometry, estimate_atmosphere, fit_dem_error, fit_ramps
+from subside.ops.atmosphere import estimate_atmosphere
+from subside.ops.dem_error import DemGeometry, fit_dem_error
+from subside.ops.ramps import fit_ramps
 from subside.ops.uncertainty import noise_classes
 
 ALL = slice(None)

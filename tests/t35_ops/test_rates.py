@@ -3,11 +3,12 @@ import pytest
 
 from oracles_series import RAD_TO_M, WAVELENGTH
 from subside.errors import ArgumentError
-from subside.ops.corrections import DemErrorTerm, DemGeometry
+from subside.ops.dem_error import DemErrorTerm, DemGeometry
+from subside.ops.noise_model import NoiseModel, unknown_noise
 from subside.ops.rates import fit_rates
 from subside.ops.representation import with_representation
 from subside.ops.time_model import TimeModel
-from subside.ops.uncertainty import NoiseModel, estimate_noise
+from subside.ops.uncertainty import estimate_noise
 
 DAYS = 12.0 * np.arange(60)
 YEARS = DAYS / 365.25
@@ -41,6 +42,18 @@ def test_noise_free_motion_is_recovered_with_every_term():
     np.testing.assert_allclose(rates.seasonal_amplitude, amplitude, rtol=1e-5)
     np.testing.assert_allclose(rates.seasonal_phase, phase, rtol=1e-4)
     assert rates.is_seasonal.all() and rates.residual_rms.max() < 1e-7
+
+
+def test_unknown_noise_gives_ordinary_least_squares_without_sigma():
+    rng = np.random.default_rng(11)
+    series = rng.normal(size=(6, 4)) * 0.003
+    noise = unknown_noise(6, DAYS[:4])
+    rates = fit_rates(series, DAYS[:4], noise=noise)
+    np.testing.assert_allclose(rates.velocity, np.polyfit(YEARS[:4], series.T, 1)[0], rtol=1e-5)
+    assert np.isnan(rates.velocity_std).all() and np.isnan(rates.velocity_std_correlated).all()
+    assert np.isfinite(rates.velocity_std_formal).all()
+    spread = noise.displacement_std(slice(0, 6))
+    assert (spread[:, 0] == 0).all() and np.isnan(spread[:, 1:]).all()
 
 
 def test_generalised_least_squares_and_its_variance():

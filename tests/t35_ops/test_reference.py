@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from subside.errors import ArgumentError
-from subside.ops.reference import (
+from subside.ops.reference import adjust_reference
+from subside.ops.reference_areas import (
     ReferenceSearch,
-    adjust_reference,
     areas_from_labels,
     distance_to_areas,
     find_reference_areas,
@@ -155,6 +155,21 @@ def test_two_areas_are_compared_and_kept():
     assert all(row.is_kept for row in table)
     assert table[0].residual_rate == pytest.approx(-table[1].residual_rate)
     assert 0 < table[0].residual_rate_std < 0.002
+
+
+def test_too_few_dates_to_test_areas_keep_them_all():
+    values, areas = _groups(5, np.random.default_rng(6))
+    values[areas[4].points] += 0.02 * np.random.default_rng(7).normal(size=len(DAYS))
+    assert not adjust_reference(values, DAYS, areas=areas).table[4].is_kept
+    short = adjust_reference(values[:, :5], DAYS[:5], areas=areas)
+    assert all(row.is_kept and np.isnan(row.residual_rate_std) for row in short.table)
+    means = np.stack([values[a.points, :5].mean(axis=0) for a in areas])
+    others = (short.weights[:, None] * values[:, :5]).sum(axis=0)
+    np.testing.assert_allclose(short.offset, others - others[0], atol=1e-12)
+    weight = np.array([short.weights[a.points].sum() for a in areas])
+    rest = np.where(np.arange(5) == 4, 0, weight) / weight[:4].sum()
+    rate = np.polyfit(YEARS[:5], means[4] - rest @ means, 1)[0]
+    assert short.table[4].residual_rate == pytest.approx(rate)
 
 
 def test_points_with_gaps_do_not_enter_the_mean():

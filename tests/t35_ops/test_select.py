@@ -12,7 +12,7 @@ from subside.errors import ArgumentError
 from subside.ops.patch_phase import BLOCK, ClapOptions, cell_grid, filter_grid, predict_without
 from subside.ops.random_phase import noise_probability, noise_threshold, random_coherence, trial_slopes
 from subside.ops.select import SelectInput, SelectOptions, network_noise, select, tile_plan
-from subside.ops.weed import adjacent_duplicates, duplicate_coordinates
+from subside.ops.weed import duplicate_coordinates
 
 N_DATES = 20
 PAIRS = np.array([(i, j) for i in range(N_DATES) for j in range(i + 1, min(i + 4, N_DATES))], np.int32)
@@ -389,14 +389,6 @@ def test_repeated_coordinates_keep_the_most_coherent():
     assert duplicate_coordinates(easting, northing, coherence).tolist() == expected
 
 
-def test_adjacent_clusters_keep_the_most_coherent():
-    azimuth = np.array([0, 1, 2, 5, 5, 9])
-    range_ = np.array([0, 1, 2, 5, 6, 9])
-    coherence = np.array([0.5, 0.6, 0.9, 0.8, 0.8, 0.1], np.float32)
-    assert adjacent_duplicates(azimuth, range_, coherence).tolist() == [True, True, False, False, True, False]
-    assert adjacent_duplicates(azimuth[:1], range_[:1], coherence[:1]).tolist() == [False]
-
-
 def test_duplicates_are_flagged(world, noise):
     candidates, is_point, _ = world
     a, b = np.flatnonzero(is_point)[[10, 11]]
@@ -406,15 +398,6 @@ def test_duplicates_are_flagged(world, noise):
     assert bool(got.flags[a] & PointFlag.ADJACENT_DUPLICATE) != bool(got.flags[b] & PointFlag.ADJACENT_DUPLICATE)
     assert got.is_selected[a] != got.is_selected[b]
     assert not got.flags[np.argsort(got.gamma)[-1]] & PointFlag.ADJACENT_DUPLICATE
-
-    weeded = select(candidates, options=replace(OPTIONS, weed_adjacent=True), noise=noise)
-    kept = np.zeros((132, 132), int)
-    clean = weeded.flags == 0
-    kept[candidates.azimuth[clean] + 1, candidates.range[clean] + 1] = 1
-    around = sum(np.roll(kept, (i, j), (0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1)) - kept
-    assert np.count_nonzero(clean) > 100
-    assert not np.any(around[kept == 1])
-    assert weeded.is_selected.sum() > clean.sum()
 
 
 # --- refusals ------------------------------------------------------------------------------------------------

@@ -5,13 +5,15 @@ import pytest
 
 from oracles_series import RAD_TO_M, WAVELENGTH, make_scene, small_network
 from subside.errors import ArgumentError
-from subside.ops.corrections import DemGeometry, fit_dem_error, fit_ramps
+from subside.ops.dem_error import DemGeometry, fit_dem_error
 from subside.ops.empirical import empirical_errors, local_pairs
 from subside.ops.invert import invert_network, network_covariance
+from subside.ops.ramps import fit_ramps
 from subside.ops.rates import fit_rates
-from subside.ops.reference import adjust_reference, distance_to_areas, find_reference_areas
+from subside.ops.reference import adjust_reference
+from subside.ops.reference_areas import distance_to_areas, find_reference_areas
 from subside.ops.time_model import TimeModel
-from subside.ops.uncertainty import LocalPairs, estimate_noise, noise_classes
+from subside.ops.uncertainty import LocalPairs, dates_needed, estimate_noise, noise_classes
 
 N_DATES = 30
 DAYS = 24.0 * np.arange(N_DATES)
@@ -119,6 +121,25 @@ def test_points_with_gaps_have_levels_too():
         estimate_noise(values[:, :5], DAYS[:5], classes=np.zeros(600, int), model=MODEL)
 
 
+@pytest.mark.parametrize(("model", "n_more"), [(MODEL, 0), (MODEL, 1), (TimeModel(steps=(50.0,)), 1)])
+def test_noise_needs_the_dates_it_says(model, n_more):
+    values = 0.3 * np.random.default_rng(8).normal(size=(600, N_DATES))
+    needed = dates_needed(model, DAYS[:8], n_more=n_more)
+    assert needed == 6 + n_more + len(model.steps)
+    sensitivity = np.sin(DAYS) if n_more else None
+    for n in (needed, needed - 1):
+        fit = {
+            "classes": np.zeros(600, int),
+            "model": model,
+            "sensitivity": sensitivity if sensitivity is None else sensitivity[:n],
+        }
+        if n == needed:
+            assert estimate_noise(values[:, :n], DAYS[:n], **fit).white[0] > 0
+        else:
+            with pytest.raises(ArgumentError, match=f"at least {needed} dates"):
+                estimate_noise(values[:, :n], DAYS[:n], **fit)
+
+
 def test_classes_separate_strata_coherence_and_distance():
     rng = np.random.default_rng(5)
     is_filtered = rng.random(6000) < 0.7
@@ -152,6 +173,8 @@ def test_rates_of_pairs_agree_with_a_right_model_and_show_a_wrong_one():
     np.testing.assert_allclose(wrong.velocity_spread, expected, rtol=0.1)
     std = wrong.velocity_std(is_filtered, np.full(n, 600.0))
     np.testing.assert_allclose(std[is_filtered], wrong.velocity_spread[1, 1], rtol=1e-5)
+    short = empirical_errors((values + drift)[:, :5], DAYS[:5], **fit)
+    assert np.isnan(short.ratio).all() and (short.inflation == 1).all() and np.isfinite(short.velocity_spread).all()
 
 
 def test_an_even_gradient_of_motion_is_not_taken_for_noise():

@@ -103,12 +103,9 @@ def test_what_cannot_work_says_why(clean: Stack, tmp_path: Path, run_project: An
         run_project(_import(_spoilt(clean, spoil), tmp_path / "p"))
 
 
-@pytest.mark.parametrize(("lines", "samples", "dates"), [(16, 16, 10), (90, 80, 3), (90, 80, 4)])
-def test_small_scenes_and_short_stacks_end_in_words(
-    tmp_path: Path, run_project: Any, lines: int, samples: int, dates: int
-) -> None:
-    stack = simulate(scene("demo", lines=lines, samples=samples, n_dates=dates), seed=2).stack
-    with pytest.raises(SubsideError, match=r"points were selected|dates|`days`"):
+def test_a_scene_of_few_pixels_ends_in_words(tmp_path: Path, run_project: Any) -> None:
+    stack = simulate(scene("demo", lines=16, samples=16, n_dates=10), seed=2).stack
+    with pytest.raises(SubsideError, match="points were selected"):
         run_project(_import(stack, tmp_path / "p"))
 
 

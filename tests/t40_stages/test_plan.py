@@ -16,13 +16,16 @@ from subside.errors import BudgetError, ProjectError
 from subside.stages import catalogue, runner
 from subside.stages.catalogue import STAGES, stages_between
 from subside.stages.executor import BASELINE_BYTES, Executor, Resources
-from subside.stages.runner import Action, check_budget, make_plan
+from subside.stages.runner import COREGISTRATION, Action, check_budget, make_plan
 from subside.stages.session import open_session, status_of
 from subside.stages.stage import Parameters, Stage, stage_digest
 
+OWN = {s.name for s in STAGES} - set(COREGISTRATION)
+"""Stages of a track that came coregistered."""
+
 DEPENDENTS = {
-    "survey.max_gap_days=60": {s.name for s in STAGES},
-    "network.min_links=3": {s.name for s in STAGES} - {"survey"},
+    "survey.max_gap_days=60": OWN,
+    "network.min_links=3": OWN - {"survey"},
     "select.random_density=1.0": {"select", "unwrap", "invert", "correct", "reference", "rates"},
     "invert.weights='equal'": {"invert", "correct", "reference", "rates"},
     "correct.ramp_cell=400.0": {"correct", "reference", "rates"},
@@ -35,7 +38,7 @@ def test_a_parameter_makes_exactly_its_dependents_stale(finished: Path, override
     steps = open_session(finished, None, [override]).steps()
     stale = {s.stage.name for s in steps if s.action is Action.RUN}
     assert stale == DEPENDENTS[override]
-    assert {s.stage.name for s in steps if s.action is Action.DONE} == {s.name for s in STAGES} - stale
+    assert {s.stage.name for s in steps if s.action is Action.DONE} == OWN - stale
     stage, _, rest = override.partition(".")
     why = {s.stage.name: s.why for s in steps}
     assert rest.partition("=")[0] in why[stage] and "->" in why[stage]
@@ -44,7 +47,7 @@ def test_a_parameter_makes_exactly_its_dependents_stale(finished: Path, override
 
 def test_nothing_is_stale_after_a_run_and_running_again_changes_nothing(done: Path, run_project: Any) -> None:
     before = {f: f.stat().st_mtime_ns for f in (done / "tracks").rglob("*") if f.is_file()}
-    assert all(s.action is Action.DONE for s in open_session(done, None, []).steps())
+    assert {s.stage.name for s in open_session(done, None, []).steps() if s.action is Action.DONE} == OWN
     run_project(done)
     assert before == {f: f.stat().st_mtime_ns for f in (done / "tracks").rglob("*") if f.is_file()}
 
@@ -61,9 +64,9 @@ def test_a_raised_version_is_named(finished: Path) -> None:
 
 def test_a_track_never_run_says_so(imported: Path) -> None:
     steps = open_session(imported, None, []).steps()
-    assert [s.action for s in steps] == [Action.RUN] * len(STAGES)
-    assert {s.why for s in steps} == {"never run"}
-    assert all(s.memory >= BASELINE_BYTES for s in steps)
+    assert [s.action for s in steps] == [Action.PROVIDED] * len(COREGISTRATION) + [Action.RUN] * len(OWN)
+    own = [s for s in steps if s.stage.name in OWN]
+    assert {s.why for s in own} == {"never run"} and all(s.memory >= BASELINE_BYTES for s in own)
 
 
 def test_from_recomputes_from_there_on_to_the_same_bits(done: Path, run_project: Any) -> None:
@@ -150,7 +153,7 @@ def test_digest_depends_on_each_of_its_parts() -> None:
 
 
 def test_catalogue_is_in_order_and_ranges_are_checked() -> None:
-    seen = {"stack"}
+    seen = {"acquisitions", "frame"}
     for stage in STAGES:
         assert set(stage.inputs) <= seen
         seen.add(stage.name)
@@ -166,8 +169,8 @@ def test_budget_below_the_least_or_below_a_floor_is_refused_before_work(done: Pa
         Resources(memory=999_999_999)
     with pytest.raises(BudgetError, match="workers"):
         Resources(workers=0)
-    steps = open_session(done, None, []).steps()
-    big = replace(steps[3], action=Action.RUN, memory=5_000_000_000)
+    (select,) = (s for s in open_session(done, None, []).steps() if s.stage.name == "select")
+    big = replace(select, action=Action.RUN, memory=5_000_000_000)
     with pytest.raises(BudgetError, match=r"stage `select` needs at least 5\.00 GB"):
         check_budget([big], 4_000_000_000)
     check_budget([replace(big, action=Action.DONE)], 4_000_000_000)

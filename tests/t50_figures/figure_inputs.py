@@ -5,19 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from coregistration_inputs import make_coregistration_inputs
 
 from subside.figures.maps import PointPositions
-from subside.figures.motion import (
-    PointValueFigureInput,
-    RampsFigureInput,
-    ReferenceArea,
-    ReferenceFigureInput,
-    SeriesFigureInput,
-    VelocityFigureInput,
-)
+from subside.figures.motion import PointValueFigureInput, SeriesFigureInput, VelocityFigureInput
 from subside.figures.network import CoherenceFigureInput, NetworkFigureInput
 from subside.figures.points import CandidatesFigureInput, HomogeneityFigureInput, SelectionFigureInput
 from subside.figures.recovery import RecoveryFigureInput
+from subside.figures.reference import RampsFigureInput, ReferenceArea, ReferenceFigureInput
 from subside.figures.stack import AmplitudeFigureInput, PairsFigureInput
 from subside.figures.unwrapping import UnwrappingFigureInput
 from subside.model.network import Network, PairStatus
@@ -106,6 +101,7 @@ def make_inputs(n: int = 4000, *, is_geographic: bool = True) -> dict[str, Any]:
     )
     wrapped = truth / 0.0555 * 4 * np.pi
     return {
+        **make_coregistration_inputs(),
         "amplitude": AmplitudeFigureInput(texture, 14.0, 9.32, 30),
         "coherence": CoherenceFigureInput(dates, net.earlier, net.later, net.coherence, 0.25),
         "network": data,

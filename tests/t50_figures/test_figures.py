@@ -19,13 +19,9 @@ from subside.figures import maps as maps_module
 from subside.figures.maps import PointPositions, Scale, draw_points
 from subside.figures.motion import (
     PointValueFigureInput,
-    RampsFigureInput,
-    ReferenceFigureInput,
     SeriesFigureInput,
     VelocityFigureInput,
     dem_error_figure,
-    ramps_figure,
-    reference_figure,
     series_figure,
     velocity_figure,
     velocity_std_figure,
@@ -33,6 +29,7 @@ from subside.figures.motion import (
 from subside.figures.network import coherence_figure, network_figure
 from subside.figures.points import candidates_figure, homogeneity_figure, selection_figure
 from subside.figures.recovery import RecoveryFigureInput, recovery_figure
+from subside.figures.reference import RampsFigureInput, ReferenceFigureInput, ramps_figure, reference_figure
 from subside.figures.stack import AmplitudeFigureInput, amplitude_figure, pairs_figure
 from subside.figures.style import (
     MOTION,

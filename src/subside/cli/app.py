@@ -138,7 +138,7 @@ def download(
     import shapely
 
     from subside.io.download import Search, fetch_dem, fetch_orbits, fetch_products, find_products
-    from subside.stages.importing_safe import read_area
+    from subside.stages.safe_request import read_area
 
     area = shapely.Polygon(read_area(aoi))
     results = find_products(Search(area, relative_orbit, start, stop, polarisation))

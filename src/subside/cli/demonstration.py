@@ -69,7 +69,7 @@ def run_demo(out: Path, scene: str, resources: Resources, console: Console) -> S
     score = score_track(store, load_truth(truth_path(store)))
     results = project.results
     figures = {}
-    for key, title in figure_keys():
+    for key, title in figure_keys(store):
         figures[key] = (title, make_figure(store, key))
         save_figure(figures[key][1], results / f"{key}.png")
     for fmt, file in (("parquet", "points.parquet"), ("gpkg", "points.gpkg"), ("csv", "points.csv")):

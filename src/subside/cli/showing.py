@@ -9,20 +9,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from subside.cli.showing_coregistration import INPUTS, require_acquisitions
 from subside.errors import ProjectError, UnknownQuantityError
 from subside.figures import FIGURES, FigureResult
 from subside.figures.maps import PointPositions
-from subside.figures.motion import (
-    PointValueFigureInput,
-    RampsFigureInput,
-    ReferenceArea,
-    ReferenceFigureInput,
-    SeriesFigureInput,
-    VelocityFigureInput,
-)
+from subside.figures.motion import PointValueFigureInput, SeriesFigureInput, VelocityFigureInput
 from subside.figures.network import CoherenceFigureInput, NetworkFigureInput
 from subside.figures.points import CandidatesFigureInput, HomogeneityFigureInput, SelectionFigureInput
 from subside.figures.recovery import RecoveryFigureInput
+from subside.figures.reference import RampsFigureInput, ReferenceArea, ReferenceFigureInput
 from subside.figures.stack import AmplitudeFigureInput, PairsFigureInput
 from subside.figures.unwrapping import UnwrappingFigureInput
 from subside.io.atomic import atomic_path
@@ -30,19 +25,24 @@ from subside.io.schema import point_ids
 from subside.io.store import TrackStore
 from subside.model.network import Network, PairStatus
 from subside.model.stack import parse_dates
-from subside.ops.pairs import NOT_NEEDED, survey_windows
+from subside.ops.network import NOT_NEEDED
+from subside.ops.survey import survey_windows
 from subside.stages import extract
 from subside.stages.network import load_network
+from subside.stages.runner import COREGISTRATION
 from subside.stages.simulating import TRUTH, compare_rates, load_truth
 from subside.stages.tables import date_bperp, point_geometry, used_pairs
 
 _GALLERY: Final = 12
 _SERIES: Final = 6
+_OF_ACQUISITIONS: Final = ("acquisitions", *COREGISTRATION)
+_ALWAYS: Final = ("import", "truth")
 
 
-def figure_keys() -> list[tuple[str, str]]:
-    """Key and title of every figure, in the order of the processing."""
-    return [(key, spec.title) for key, spec in FIGURES.items()]
+def figure_keys(store: TrackStore | None = None) -> list[tuple[str, str]]:
+    """Key and title of every figure, or of those a track can have, in the order of the processing."""
+    left_out = () if store is None or store.has("acquisitions") else _OF_ACQUISITIONS
+    return [(key, spec.title) for key, spec in FIGURES.items() if spec.needs not in left_out]
 
 
 def make_figure(store: TrackStore, key: str) -> FigureResult:
@@ -51,12 +51,15 @@ def make_figure(store: TrackStore, key: str) -> FigureResult:
     Raises
     ------
     ProjectError
-        For an unknown key, or when the stage it needs is not finished.
+        For an unknown key, when the stage it needs is not finished, or for a figure of the coregistration of a track
+        that came coregistered.
     """
     spec = FIGURES.get(key)
     if spec is None:
         raise ProjectError(f"no figure is called {key!r}; there are {', '.join(FIGURES)}")
-    if spec.needs != "truth" and store.stage_state(spec.needs) is None and not _is_provided(store, spec.needs):
+    if spec.needs in _OF_ACQUISITIONS:
+        require_acquisitions(store, key)
+    if spec.needs not in _ALWAYS and store.stage_state(spec.needs) is None and not _is_provided(store, spec.needs):
         raise ProjectError(f"figure {key!r} needs stage `{spec.needs}`, which is not finished: `subside run` first")
     return spec.draw(_INPUTS[key](store))
 
@@ -302,6 +305,7 @@ def _recovery(store: TrackStore) -> RecoveryFigureInput:
 
 
 _INPUTS: Final[dict[str, Callable[[TrackStore], Any]]] = {
+    **INPUTS,
     "amplitude": _amplitude,
     "coherence": _coherence,
     "network": _network,

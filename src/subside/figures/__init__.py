@@ -7,16 +7,25 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from subside.figures.coregistration import (
+    BaselinesFigureInput,
+    BurstsFigureInput,
+    VisibilityFigureInput,
+    baselines_figure,
+    bursts_figure,
+    visibility_figure,
+)
+from subside.figures.diversity import (
+    OverlapsFigureInput,
+    overlap_coherence_figure,
+    overlap_phase_figure,
+)
 from subside.figures.motion import (
     PointValueFigureInput,
-    RampsFigureInput,
-    ReferenceFigureInput,
     SeriesFigureInput,
     VelocityFigureInput,
     dem_error_figure,
     quality_figure,
-    ramps_figure,
-    reference_figure,
     series_figure,
     velocity_figure,
     velocity_std_figure,
@@ -36,6 +45,9 @@ from subside.figures.points import (
     selection_figure,
 )
 from subside.figures.recovery import RecoveryFigureInput, recovery_figure
+from subside.figures.reference import RampsFigureInput, ReferenceFigureInput, ramps_figure, reference_figure
+from subside.figures.seams import SeamsFigureInput, seams_figure
+from subside.figures.shifts import ShiftsFigureInput, shifts_figure
 from subside.figures.stack import AmplitudeFigureInput, PairsFigureInput, amplitude_figure, pairs_figure
 from subside.figures.style import FigureResult
 from subside.figures.unwrapping import UnwrappingFigureInput, unwrapping_figure
@@ -54,7 +66,8 @@ class FigureSpec:
     title : str
         What it shows, in a line.
     needs : str
-        Stage whose output it draws; ``truth`` for a simulated scene.
+        Stage whose output it draws; ``import`` where the import suffices, ``acquisitions`` where it must be of SAFE
+        products, ``truth`` for a simulated scene.
     input_type : type
         Dataclass the function takes.
     draw : callable
@@ -69,6 +82,21 @@ class FigureSpec:
 
 
 _SPECS: Final = (
+    FigureSpec("bursts", "bursts over the DEM", "acquisitions", BurstsFigureInput, bursts_figure),
+    FigureSpec("baselines", "perpendicular and parallel baselines", "import", BaselinesFigureInput, baselines_figure),
+    FigureSpec("visibility", "layover and shadow", "geometry", VisibilityFigureInput, visibility_figure),
+    FigureSpec("esd", "azimuth and range shifts of the dates", "alignment", ShiftsFigureInput, shifts_figure),
+    FigureSpec(
+        "esd-residual", "spectral diversity by burst overlap", "alignment", OverlapsFigureInput, overlap_phase_figure
+    ),
+    FigureSpec(
+        "esd-coherence",
+        "coherence of the overlaps before and after",
+        "alignment",
+        OverlapsFigureInput,
+        overlap_coherence_figure,
+    ),
+    FigureSpec("seams", "phase jumps at burst cuts", "stack", SeamsFigureInput, seams_figure),
     FigureSpec("amplitude", "mean amplitude", "survey", AmplitudeFigureInput, amplitude_figure),
     FigureSpec("coherence", "surveyed coherence", "survey", CoherenceFigureInput, coherence_figure),
     FigureSpec("network", "interferogram network", "network", NetworkFigureInput, network_figure),

@@ -29,7 +29,6 @@ from subside.figures.style import (
     legend,
     new_figure,
     number,
-    numbers_of,
     say,
     summary,
     tidy_dates,
@@ -168,7 +167,9 @@ def bursts_figure(data: BurstsFigureInput) -> FigureResult:
     axes.set_ylim(*lat)
     axes.locator_params(nbins=5)
     axes.ticklabel_format(useOffset=False)
-    handles = [Line2D([], [], color=colours[s], lw=1.6, label=f"{s}: {_count(data, s)} bursts") for s in swaths]
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], color=colours[s], lw=1.6, label=f"{s}: {_count(data, s)} bursts") for s in swaths
+    ]
     handles.append(Line2D([], [], color=INK, lw=1.8, label=f"merged grid, {data.shape[0]} × {data.shape[1]}"))
     if any(f.use == BURST_USES[1] for f in data.footprints):
         handles.append(Line2D([], [], color=MUTED, lw=1.2, ls="--", label="read for its overlap only"))
@@ -176,7 +177,7 @@ def bursts_figure(data: BurstsFigureInput) -> FigureResult:
         handles.append(Line2D([], [], color=MUTED, lw=0.9, ls=":", label="not used"))
     if data.area is not None:
         handles.append(Line2D([], [], color=SINKING, lw=1.8, ls="--", label="area of interest"))
-    handles.append(Patch(facecolor=NO_DATA, label="no height"))
+    handles.append(Patch(facecolor=NO_DATA, label="no height read"))
     legend(axes, handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1.0))
     return FigureResult(figure, _burst_numbers(data))
 
@@ -218,8 +219,9 @@ def _draw_relief(axes: Axes, data: BurstsFigureInput, aspect: float) -> None:
     shade = LightSource(315, 45).hillshade(
         np.where(known, height, height[known].mean()), vert_exag=exaggeration, dx=step_x, dy=step_y
     )
-    # Kept light, so that footprints and ids stand out.
-    picture = np.ma.masked_where(~known, 0.55 + 0.45 * shade)
+    # Kept light, so that footprints and ids stand out; the edge of a void casts no shade.
+    edge = np.hypot(*np.gradient(known.astype(np.float64))) > 0
+    picture = np.ma.masked_where(~known | edge, 0.55 + 0.45 * shade)
     axes.imshow(
         picture, extent=data.extent, cmap="gray", vmin=0.0, vmax=1.0, aspect=aspect, interpolation="antialiased"
     )
@@ -248,20 +250,29 @@ def _draw_footprint(axes: Axes, footprint: BurstFootprint, colour: str, *, has_l
         )
 
 
+def _degree(value: float) -> float | None:
+    """Degrees to about a metre."""
+    return round(float(value), 5) if np.isfinite(value) else None
+
+
 def _burst_numbers(data: BurstsFigureInput) -> dict[str, Any]:
     return {
         "reference_date": data.reference_date,
-        "grid": {"lines": data.shape[0], "samples": data.shape[1], "outline": [numbers_of(v) for v in data.grid]},
+        "grid": {
+            "lines": data.shape[0],
+            "samples": data.shape[1],
+            "outline": [[_degree(c) for c in v] for v in data.grid],
+        },
         "height_m": summary(data.height),
         "bursts": [
             {
                 "swath": f.swath,
                 "burst_id": f.burst_id,
                 "use": f.use,
-                "west": number(np.min(f.longitude)),
-                "east": number(np.max(f.longitude)),
-                "south": number(np.min(f.latitude)),
-                "north": number(np.max(f.latitude)),
+                "west": _degree(np.min(f.longitude)),
+                "east": _degree(np.max(f.longitude)),
+                "south": _degree(np.min(f.latitude)),
+                "north": _degree(np.max(f.latitude)),
             }
             for f in data.footprints
         ],
@@ -313,6 +324,9 @@ def baselines_figure(data: BaselinesFigureInput) -> FigureResult:
 
 
 VISIBILITY_CLASSES: Final = ("height unknown", "shadow", "plain", "layover")
+_MAX_RATIO: Final = 4.0
+"""Beyond this ratio of its sides a map is stretched to be legible."""
+
 _VISIBILITY_COLOURS: Final = (NO_DATA, "#22272e", "#eef1e6", "#c2703d")
 
 
@@ -335,6 +349,7 @@ def visibility_figure(data: VisibilityFigureInput) -> FigureResult:
     ratio = rows * aspect / max(columns, 1)
     height = float(np.clip(6.0 * ratio, 3.0, 9.0))
     width = float(np.clip(height / max(ratio, 1e-6), 2.2, 6.6)) + 2.8
+    is_narrow = not 1 / _MAX_RATIO <= ratio <= _MAX_RATIO
     figure = new_figure(width, height + 0.9, "Layover and shadow")
     axes = figure.add_subplot()
     dress(axes, xlabel="range (km)", ylabel="azimuth (km)", grid=False)
@@ -346,13 +361,14 @@ def visibility_figure(data: VisibilityFigureInput) -> FigureResult:
             cmap=ListedColormap(_VISIBILITY_COLOURS),
             norm=BoundaryNorm(np.arange(-0.5, 4.0), 4),
             extent=(0.0, columns * data.range_spacing / 1e3, rows * data.azimuth_spacing / 1e3, 0.0),
-            aspect="equal",
+            aspect="auto" if is_narrow else "equal",
             interpolation="nearest",
         )
         axes.locator_params(nbins=5)
+        axes.locator_params(axis="x", nbins=3 if is_narrow else 5)
     else:
         say(axes, "not known")
-    texts = [f"{n}: {100 * s:.2g} %" for n, s in zip(VISIBILITY_CLASSES, data.pixel_share, strict=True)]
+    texts = [f"{n}: {100 * s:.3g} %" for n, s in zip(VISIBILITY_CLASSES, data.pixel_share, strict=True)]
     handles = [
         Patch(facecolor=c, edgecolor=MUTED, lw=0.5, label=t) for c, t in zip(_VISIBILITY_COLOURS, texts, strict=True)
     ]

@@ -14,15 +14,13 @@ from subside.figures.style import (
     CATEGORIES,
     INK,
     LOS_NOTE,
+    NORMAL_95,
     FigureResult,
     dress,
     new_figure,
     number,
     say,
 )
-
-NORMAL_95 = 1.959964
-"""Half-width of a 95 % interval of a normal distribution, in standard deviations."""
 
 DRAWN_POINTS = 8_000
 """Points drawn in a panel; numbers use all."""

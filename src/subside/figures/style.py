@@ -47,6 +47,9 @@ SINKING: Final = "#9c2f1f"
 CATEGORIES: Final = ("#1f6f8b", "#c2703d", "#6a8d3a", "#7b5ea7", "#b0485f", "#4d4d4d")
 """Hues of classes, apart in lightness as well."""
 
+NORMAL_95: Final = 1.959964
+"""Half-width of a 95 % interval of a normal distribution, in standard deviations."""
+
 LOS_NOTE: Final = "+ toward the satellite"
 """Sign printed beside every line-of-sight quantity."""
 

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from subside.ops.reference import half_sample_mode
+from subside.ops.reference_areas import half_sample_mode
 from subside.ops.time_model import RATE, TimeModel
-from subside.ops.uncertainty import LocalPairs, estimate_noise
+from subside.ops.uncertainty import LocalPairs, dates_needed, estimate_noise
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -39,7 +39,7 @@ class EmpiricalErrors:
     ratio : ndarray of float64, (stratum, distance class)
         Robust standard deviation of rates over the one a noise model fitted to the same series gives them, of a
         point against the mean of two on opposite sides (an even gradient of motion cancels), among points of
-        cells that move as most do. NaN where such triples are few.
+        cells that move as most do. NaN where such triples, or the dates of the series, are few.
     inflation : ndarray of float64, (stratum,)
         Factor to apply to the modelled standard deviation: the ratio of the nearest class with enough
         triples, where it exceeds 1 by more than chance; never below 1.
@@ -132,6 +132,7 @@ def empirical_errors(
     stratum = np.asarray(is_filtered).astype(int)
     motion = (days, model, sensitivity)
     slope = np.linalg.pinv(_design(motion))[RATE]
+    has_noise = len(days) >= dates_needed(model, days, n_more=int(sensitivity is not None))
     shape = (2, n_steps)
     count, spread, ratio = np.zeros(shape, np.int64), np.full(shape, np.nan), np.full(shape, np.nan)
     for s in (0, 1):
@@ -141,7 +142,7 @@ def empirical_errors(
                 count[s, k] = len(pair)
                 spread[s, k] = _robust_std(_combine(values, pair, _PAIR) @ slope) / np.sqrt(2)
             triple = _triples(xy, np.flatnonzero(calm & (stratum == s)), float(radius))
-            if len(triple) >= min_pairs:
+            if has_noise and len(triple) >= min_pairs:
                 ratio[s, k] = _robust_std(_scores(_combine(values, triple, _TRIPLE), motion))
     return EmpiricalErrors(distance, count, spread, ratio, _inflation(ratio, count))
 

@@ -11,9 +11,9 @@ from scipy.stats import f as f_distribution
 from subside import _check
 from subside.errors import ArgumentError
 from subside.kernels.inversion import regress_gaps
-from subside.ops.corrections import DemErrorTerm
+from subside.ops.dem_error import DemErrorTerm
+from subside.ops.noise_model import NoiseModel
 from subside.ops.time_model import RATE, TimeModel
-from subside.ops.uncertainty import NoiseModel
 
 FloatArray = npt.NDArray[np.float64]
 

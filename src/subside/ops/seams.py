@@ -13,7 +13,6 @@ import numpy.typing as npt
 from subside import _check
 from subside.errors import ArgumentError
 from subside.ops.burst_lattice import BurstLattice
-from subside.ops.shift_sums import phase_weight
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -30,7 +29,7 @@ COEFFICIENTS: Final = (0.5, -1.5, 1.5, -0.5)
 """Phases of the windows in the jump: the step at the cut less the mean slope on either side."""
 
 _MIN_POWER: Final = 10.0
-"""Looks times squared coherence, which noise passes with probability exp(-10)."""
+"""Looks times squared mean phasor, which noise passes with probability exp(-10)."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +89,13 @@ def window_jumps(
 ) -> tuple[FloatArray, FloatArray]:
     """Measure the phase jump of a pair across the middle line of a patch.
 
-    ``jump = (p_3 - p_2) - ((p_2 - p_1) + (p_4 - p_3)) / 2`` with ``p_k`` the phase of the interferogram averaged over
+    ``jump = (p_3 - p_2) - ((p_2 - p_1) + (p_4 - p_3)) / 2`` with ``p_k`` the mean direction of the interferogram over
     window ``k`` across the cut, each difference taken as the phase of a product; the second term takes away the slope
-    of deformation and atmosphere. A shift of ``y`` lines that is left between the dates makes it ``2 pi dF y``, with
-    ``dF`` the Doppler separation of the two bursts in cycles per line.
+    of deformation and atmosphere. A shift of ``y`` lines of the later date that is left makes it ``-2 pi dF y``, with
+    ``dF`` the Doppler of the earlier burst minus that of the later one, cycles per line.
+
+    Every pixel counts alike, however bright: in the side lobes of a strong target the phase runs with the difference
+    of the Doppler centroids of the dates, and would weigh more than the ground around it.
 
     Parameters
     ----------
@@ -107,7 +109,7 @@ def window_jumps(
     jump : ndarray of float64, (window,)
         rad, -pi to pi; NaN where a window is not coherent or half of it has no data.
     variance : ndarray of float64, (window,)
-        rad^2, expected from coherence and looks; infinite where ``jump`` is NaN.
+        rad^2, from the scatter of the pixels about the mean of their window; infinite where ``jump`` is NaN.
 
     Raises
     ------
@@ -119,20 +121,21 @@ def window_jumps(
     if earlier.ndim != 2 or len(earlier) != 2 * REACH:
         raise ArgumentError(f"`earlier` must have {2 * REACH} lines, got shape {earlier.shape}")
     n = earlier.shape[1] // WINDOW[1]
-    shape = (N_WINDOWS, WINDOW[0], n, WINDOW[1])
-    first, second = (np.nan_to_num(p[:, : n * WINDOW[1]]).astype(np.complex128).reshape(shape) for p in (earlier, later))
-    is_known = (first != 0) & (second != 0)
-    product = np.where(is_known, first * np.conj(second), 0).sum((1, 3))
-    power = np.where(is_known, np.abs(first) ** 2, 0).sum((1, 3)) * np.where(is_known, np.abs(second) ** 2, 0).sum((1, 3))
+    product = (earlier * np.conj(later))[:, : n * WINDOW[1]].reshape(N_WINDOWS, WINDOW[0], n, WINDOW[1])
+    size = np.abs(product)
+    is_known = np.isfinite(size) & (size > 0)
+    phasor = np.where(is_known, product, 0.0) / np.where(is_known, size, 1.0)
     n_known = is_known.sum((1, 3))
-    looks = n_known * n_looks_per_pixel
-    square = np.abs(product) ** 2 / np.where(power > 0, power, np.inf)
-    _, variance = phase_weight(square, looks)
-    usable = ((looks * square > _MIN_POWER) & (n_known >= 0.5 * WINDOW[0] * WINDOW[1])).all(0)
-    step = np.angle(product[1:] * np.conj(product[:-1]))
+    total = phasor.sum((1, 3), dtype=np.complex128)
+    power = n_looks_per_pixel * np.abs(total) ** 2 / np.maximum(n_known, 1)
+    usable = ((power > _MIN_POWER) & (n_known >= 0.5 * WINDOW[0] * WINDOW[1])).all(0)
+    mean = total / np.where(total != 0, np.abs(total), 1.0)
+    scatter = ((phasor * np.conj(mean)[:, None, :, None]).imag ** 2).sum((1, 3), dtype=np.float64)
+    variance = scatter / (n_looks_per_pixel * np.where(usable, np.abs(total) ** 2, 1.0))
+    step = np.angle(total[1:] * np.conj(total[:-1]))
     jump = np.angle(np.exp(1j * (step[1] - 0.5 * (step[0] + step[2]))))
-    total = np.einsum("k,kn->n", np.square(COEFFICIENTS), np.where(usable, variance, 0.0))
-    return np.where(usable, jump, np.nan), np.where(usable, total, np.inf)
+    combined = np.einsum("k,kn->n", np.square(COEFFICIENTS), variance)
+    return np.where(usable, jump, np.nan), np.where(usable, combined, np.inf)
 
 
 def mean_jump(jump: FloatArray, variance: FloatArray) -> tuple[float, float]:

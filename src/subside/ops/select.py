@@ -27,7 +27,7 @@ from subside.ops.random_phase import (
     trial_slopes,
 )
 from subside.ops.selection import SelectInput, Selection, SelectOptions, Tile, tile_plan
-from subside.ops.weed import adjacent_duplicates, duplicate_coordinates
+from subside.ops.weed import duplicate_coordinates
 
 __all__ = [
     "SelectInput",
@@ -296,11 +296,6 @@ def select(
     repeated[at] = duplicate_coordinates(candidates.easting[place], candidates.northing[place], gamma[at])
     flags = np.where(coherent, 0, int(PointFlag.LOW_COHERENCE)).astype(np.uint16)
     flags[repeated] |= np.uint16(PointFlag.ADJACENT_DUPLICATE)
-    if options.weed_adjacent:
-        lone = np.flatnonzero(coherent & ~u.is_filtered)
-        place = u.index[lone]
-        near = adjacent_duplicates(candidates.azimuth[place], candidates.range[place], gamma[lone])
-        flags[lone[near]] |= np.uint16(PointFlag.ADJACENT_DUPLICATE)
     if candidates.bperp is not None:
         result.look_angle_error[u.index] = final_slope
     result.gamma[u.index] = gamma

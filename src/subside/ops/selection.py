@@ -43,8 +43,6 @@ class SelectOptions:
         Temporal coherence demanded of adaptively filtered pixels.
     dispersion_bin : int
         Unfiltered pixels per bin of amplitude-difference dispersion.
-    weed_adjacent : bool
-        Flag all but the best of each cluster of adjacent unfiltered points.
     core_cells, halo_cells : int
         Tile of :func:`tile_plan`, cells.
     """
@@ -62,7 +60,6 @@ class SelectOptions:
     max_false_rate: float = 0.01
     min_filtered_coherence: float = 0.4
     dispersion_bin: int = 2000
-    weed_adjacent: bool = False
     core_cells: int = 64
     halo_cells: int = 16
 

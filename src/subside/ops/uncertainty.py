@@ -19,6 +19,7 @@ from subside import _check
 from subside.conventions import DAYS_PER_YEAR
 from subside.errors import ArgumentError
 from subside.kernels.inversion import regress_gaps
+from subside.ops.noise_model import NoiseModel
 from subside.ops.noise_shape import fit_shapes, tame_weights
 from subside.ops.time_model import TimeModel
 
@@ -28,93 +29,7 @@ _SAMPLE: Final = 2000
 _BLOCK: Final = 32768
 _FACTOR_SHRINK: Final = 0.7
 _LEAST_SCALE: Final = 0.1
-
-
-@dataclass(frozen=True)
-class NoiseModel:
-    """Covariance of the noise of each point: ``alpha * white * diag(date_factor) + kappa * chain``.
-
-    Attributes
-    ----------
-    days : ndarray of float64, (date,)
-        Days since the first date.
-    class_index : ndarray of int16, (point,)
-        Class of each point.
-    white : ndarray of float64, (class,)
-        Mean variance of the white part, squared unit of the series.
-    chain : ndarray of float64, (class, date, date)
-        Covariance of the part that accumulates in time, squared unit of the series.
-    date_factor : ndarray of float64, (date,)
-        Relative white variance of each date, mean 1.
-    scale : ndarray of float32, (point, 2)
-        ``alpha`` and ``kappa`` of each point, about 1; NaN where the series is too short to tell.
-    n_points : ndarray of int64, (class,)
-        Points in the class.
-    """
-
-    days: FloatArray
-    class_index: npt.NDArray[np.int16]
-    white: FloatArray
-    chain: FloatArray
-    date_factor: FloatArray
-    scale: npt.NDArray[np.float32]
-    n_points: npt.NDArray[np.int64]
-
-    @property
-    def n_classes(self) -> int:
-        """Number of classes."""
-        return len(self.white)
-
-    def covariance(self, index: int) -> FloatArray:
-        """Covariance of a class at scale 1, (date, date), squared unit of the series."""
-        result: FloatArray = self.chain[index].copy()
-        result[np.diag_indices(len(result))] += self.white[index] * self.date_factor
-        return result
-
-    def displacement_std(self, points: slice) -> npt.NDArray[np.float32]:
-        """Standard deviation of the change since the first date.
-
-        Parameters
-        ----------
-        points : slice
-            Points wanted.
-
-        Returns
-        -------
-        ndarray of float32, (point, date)
-            ``sqrt(C_tt + C_00 - 2 C_0t)``, unit of the series; 0 at the first date.
-        """
-        white = self.white[:, None] * (self.date_factor + self.date_factor[0])
-        chain = np.einsum("ctt->ct", self.chain) + self.chain[:, :1, 0] - 2 * self.chain[:, 0]
-        index, scale = self.class_index[points], self.scale[points].astype(np.float64)
-        variance = scale[:, :1] * white[index] + scale[:, 1:] * chain[index]
-        variance[:, 0] = 0.0
-        return np.asarray(np.sqrt(variance), np.float32)
-
-    def parts(self, index: int) -> tuple[FloatArray, FloatArray]:
-        """White and accumulated covariance of a class at scale 1, each (date, date)."""
-        return np.diag(self.white[index] * self.date_factor), self.chain[index]
-
-    def variance_of(self, functional: FloatArray, index: int, rows: npt.NDArray[np.int64]) -> FloatArray:
-        """Variance of a linear combination of the dates.
-
-        Parameters
-        ----------
-        functional : ndarray of float64, (date,)
-            Coefficients.
-        index : int
-            Class of the points.
-        rows : ndarray of int64, (row,)
-            Points, all of the class.
-
-        Returns
-        -------
-        ndarray of float64, (row,)
-            ``g' (alpha W + kappa K) g``, squared unit of the series.
-        """
-        by_part = np.array([functional @ part @ functional for part in self.parts(index)])
-        result: FloatArray = self.scale[rows].astype(np.float64) @ by_part
-        return result
+_SPARE_DATES: Final = 4
 
 
 def noise_classes(
@@ -190,6 +105,26 @@ class LocalPairs:
     classes: npt.NDArray[np.int16]
 
 
+def dates_needed(model: TimeModel, days: FloatArray, *, n_more: int = 0) -> int:
+    """Fewest dates from which noise can be told from motion: the unknowns of a series and four.
+
+    Parameters
+    ----------
+    model : TimeModel
+        Motion; its fullest design counts.
+    days : ndarray of float64, (date,)
+        Days since the first date.
+    n_more : int
+        Further unknowns of a series (the DEM error).
+
+    Returns
+    -------
+    int
+        With fewer, :func:`estimate_noise` refuses; :func:`subside.ops.noise_model.unknown_noise` stands in.
+    """
+    return int(model.fullest(days).shape[1]) + n_more + _SPARE_DATES
+
+
 def estimate_noise(
     values: npt.NDArray[np.floating],
     days: FloatArray,
@@ -246,8 +181,8 @@ def estimate_noise(
     design = model.fullest(days)
     if sensitivity is not None:
         design = np.column_stack([design, sensitivity])
-    if len(days) < design.shape[1] + 4:
-        raise ArgumentError(f"`days` must hold at least {design.shape[1] + 4} dates, got {len(days)}")
+    if len(days) < design.shape[1] + _SPARE_DATES:
+        raise ArgumentError(f"`days` must hold at least {design.shape[1] + _SPARE_DATES} dates, got {len(days)}")
     basis = np.linalg.qr(design, mode="complete")[0][:, design.shape[1] :]
     class_index = np.asarray(classes, np.int16)
     n_classes = int(class_index.max(initial=0)) + 1

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.spatial import cKDTree
 
 
 def _best_of_group(group: npt.NDArray[np.int64], coherence: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
@@ -41,30 +39,3 @@ def duplicate_coordinates(
         _, group = np.unique(np.stack([easting[known], northing[known]], 1), axis=0, return_inverse=True)
         result[known] = ~_best_of_group(group.reshape(-1).astype(np.int64), coherence[known])
     return result
-
-
-def adjacent_duplicates(
-    azimuth: npt.NDArray[np.integer], range_: npt.NDArray[np.integer], coherence: npt.NDArray[np.float32]
-) -> npt.NDArray[np.bool_]:
-    """Points 8-adjacent, directly or through others, to a point of higher temporal coherence.
-
-    Parameters
-    ----------
-    azimuth, range_ : ndarray of int, (point,)
-        Pixel.
-    coherence : ndarray of float32, (point,)
-        0 to 1.
-
-    Returns
-    -------
-    ndarray of bool, (point,)
-        All but the most coherent (the first of equals) of each connected cluster.
-    """
-    n = len(azimuth)
-    if n < 2:
-        return np.zeros(n, bool)
-    tree = cKDTree(np.stack([azimuth, range_], 1).astype(np.float64))
-    edge = tree.query_pairs(1.5, output_type="ndarray")
-    graph = sparse.coo_matrix((np.ones(len(edge), np.int8), (edge[:, 0], edge[:, 1])), shape=(n, n))
-    _, group = sparse.csgraph.connected_components(graph, directed=False)
-    return ~_best_of_group(group.astype(np.int64), coherence)

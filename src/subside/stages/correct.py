@@ -10,8 +10,11 @@ from pydantic import Field
 
 from subside.io.store import POINT_ROWS, TrackStore
 from subside.model.stack import bperp_at
-from subside.ops import corrections
-from subside.ops.uncertainty import noise_classes
+from subside.ops.atmosphere import estimate_atmosphere
+from subside.ops.dem_error import DemErrorTerm, DemGeometry, fit_dem_error
+from subside.ops.ramps import fit_ramps
+from subside.ops.time_model import TimeModel
+from subside.ops.uncertainty import dates_needed, noise_classes
 from subside.stages.network import date_days
 from subside.stages.stage import Parameters, Stage, StageContext
 from subside.stages.tables import date_bperp, n_points_of, point_geometry
@@ -49,6 +52,15 @@ def _dem_blocker(store: TrackStore) -> str:
     return f"unknown: {', '.join(missing)}" if missing else ""
 
 
+def noise_blocker(days: npt.NDArray[np.float64], model: TimeModel, *, n_more: int) -> str:
+    """Why the noise of the series cannot be estimated, in words; empty when it can.
+
+    ``n_more`` counts the unknowns of a series beside those of the model.
+    """
+    needed = dates_needed(model, days, n_more=n_more)
+    return f"{len(days)} dates are too few to tell noise from motion, {needed} are needed" if len(days) < needed else ""
+
+
 def ramp_phase(store: TrackStore, rows: slice) -> npt.NDArray[np.float32]:
     """Phase of the ramps at a block of points, rad, (point, date)."""
     slopes = store.read("correct/ramp_slopes")
@@ -59,7 +71,7 @@ def ramp_phase(store: TrackStore, rows: slice) -> npt.NDArray[np.float32]:
     return np.asarray(position @ slopes.T, dtype=np.float32)
 
 
-def dem_geometry(store: TrackStore) -> corrections.DemGeometry | None:
+def dem_geometry(store: TrackStore) -> DemGeometry | None:
     """What turns heights into phase at the points; None when baselines or geometry are unknown."""
     if _dem_blocker(store):
         return None
@@ -71,15 +83,15 @@ def dem_geometry(store: TrackStore) -> corrections.DemGeometry | None:
     for start in range(0, len(azimuth), POINT_ROWS):
         rows = slice(start, start + POINT_ROWS)
         bperp[rows] = bperp_at(corners, azimuth[rows], range_[rows], (shape[0], shape[1]))
-    return corrections.DemGeometry(bperp, slant_range, incidence, store.stack_attributes()["wavelength"])
+    return DemGeometry(bperp, slant_range, incidence, store.stack_attributes()["wavelength"])
 
 
-def load_dem_term(store: TrackStore) -> corrections.DemErrorTerm | None:
+def load_dem_term(store: TrackStore) -> DemErrorTerm | None:
     """Read the DEM-error term; None when it was not fitted."""
     geometry = dem_geometry(store) if store.has("correct/dem_error") else None
     if geometry is None:
         return None
-    return corrections.DemErrorTerm(
+    return DemErrorTerm(
         store.read("correct/dem_error"),
         store.read("correct/dem_error_std"),
         store.read_attributes("correct")["dem_prior_std"],
@@ -105,7 +117,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     if parameters.fit_ramps and n_cells < _MIN_RAMP_CELLS:
         facts["ramps"] = f"skipped, points without gaps lie in {n_cells} cells of {parameters.ramp_cell:g} m only"
     elif parameters.fit_ramps:
-        ramp = corrections.fit_ramps(
+        ramp = fit_ramps(
             phase,
             days,
             easting=store.read("select/easting"),
@@ -123,7 +135,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     store.write("correct/ramp_weights", weights, dims=("point",))
     facts |= _fit_dem(store, phase, parameters)
     if parameters.remove_atmosphere:
-        term = corrections.estimate_atmosphere(
+        term = estimate_atmosphere(
             phase,
             days,
             easting=store.read("select/easting"),
@@ -140,12 +152,15 @@ def _fit_dem(store: TrackStore, phase: npt.NDArray[np.float32], parameters: Corr
     """Fit the DEM error and take it off ``phase`` in place."""
     if not parameters.fit_dem_error:
         return {"dem_error": "not asked for"}
+    days = date_days(store)
     geometry = dem_geometry(store)
     if geometry is None:
         return {"dem_error": f"skipped, {_dem_blocker(store)}"}
-    dem = corrections.fit_dem_error(
+    if blocker := noise_blocker(days, TimeModel(), n_more=1):
+        return {"dem_error": f"skipped, {blocker}"}
+    dem = fit_dem_error(
         phase,
-        date_days(store),
+        days,
         geometry=geometry,
         classes=noise_classes(store.read("select/is_filtered"), store.read("select/temporal_coherence")),
         prior_std=parameters.dem_prior_std,

@@ -23,9 +23,10 @@ from subside.io.stacks import StackSource, UnwrappedSource, open_stack
 from subside.io.store import POINT_ROWS, SHARD_LINES, TrackStore, content_digest
 from subside.model.network import Network, PairStatus, design_matrix
 from subside.model.stack import parse_dates
-from subside.ops.pairs import find_bridges
-from subside.stages.importing_safe import import_safe, option_of, safe_request
+from subside.ops.network import find_bridges
+from subside.stages.importing_safe import import_safe
 from subside.stages.network import write_network
+from subside.stages.safe_request import option_of, safe_request
 from subside.stages.tables import PAIR_COLUMNS, column_blocks
 
 log = logging.getLogger("subside")
@@ -101,6 +102,7 @@ def import_stack(store: TrackStore, source: StackSource, *, request: Mapping[str
     digest = _request_digest(facts)
     begun = store.stage_state("stack.begun")
     store.create()
+    _forget_acquisitions(store)
     if begun is None or begun["digest"] != digest:
         store.forget_stage("stack")
         store.create_stack(len(source.dates), source.shape, facts)
@@ -121,6 +123,12 @@ def import_stack(store: TrackStore, source: StackSource, *, request: Mapping[str
             store.commit_block("stack", field, digest, marker)
         digests.append(marker)
     return _finish(store, facts, digests)
+
+
+def _forget_acquisitions(store: TrackStore) -> None:
+    """A track of that name may have been one of SAFE products before."""
+    for stage in ("geometry", "alignment", "acquisitions"):
+        store.forget_stage(stage)
 
 
 def _import_date(source: StackSource, slc: Any, k: int) -> dict[str, Any]:
@@ -167,6 +175,7 @@ def import_unwrapped(
     """
     facts = {**_facts(source, request), "provides": list(UNWRAPPED_PROVIDES)}
     store.create()
+    _forget_acquisitions(store)
     for stage in ("stack", *UNWRAPPED_PROVIDES):
         store.forget_stage(stage)
     store.write_attributes("stack", facts)

@@ -13,7 +13,8 @@ from subside.errors import UnknownQuantityError
 from subside.io.store import TrackStore
 from subside.model.network import Network, PairStatus
 from subside.model.stack import format_dates, parse_dates
-from subside.ops import pairs as pairs_op
+from subside.ops import network as network_op
+from subside.ops.pairs import quality_index
 from subside.ops.spectral import common_bandwidth, range_band
 from subside.stages.stage import Parameters, Stage, StageContext
 
@@ -52,7 +53,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     stack = store.open_stack()
     bperp = None if stack.bperp is None else stack.mean_bperp()
     level, deviation = store.read("survey/noise_level")
-    survey = pairs_op.SurveyedPairs(
+    survey = network_op.SurveyedPairs(
         days=stack.days,
         bperp=bperp,
         pairs=store.read("survey/pairs"),
@@ -61,24 +62,24 @@ def _run(context: StageContext) -> dict[str, Any]:
         noise_level=float(level),
         noise_deviation=float(deviation),
     )
-    requests = pairs_op.request_pairs(
+    requests = network_op.request_pairs(
         format_dates(stack.dates),
         [(d.earlier, d.later, d.reason) for d in parameters.force],
         [(d.earlier, d.later, d.reason) for d in parameters.drop],
     )
-    network = pairs_op.build_network(
+    network = network_op.build_network(
         survey,
-        options=pairs_op.NetworkOptions(
+        options=network_op.NetworkOptions(
             min_links=parameters.min_links,
             noise_margin=parameters.noise_margin,
             outlier_deviations=parameters.outlier_deviations,
             requests=requests,
         ),
     )
-    index = pairs_op.quality_index(stack.days, bperp=bperp)
+    index = quality_index(stack.days, bperp=bperp)
     write_network(store, network)
     store.write("network/quality_index", index.index, dims=("date",))
-    hanging = pairs_op.dates_behind_bridges(network)
+    hanging = network_op.dates_behind_bridges(network)
     store.write("network/is_behind_bridge", hanging, dims=("date",))
     count = {s: sum(t is s for t in network.status) for s in PairStatus}
     return {

@@ -14,11 +14,11 @@ from subside.stages.tables import point_geometry
 
 
 def provenance(store: TrackStore) -> dict[str, Any]:
-    """Digest, version, parameters and facts of every finished stage."""
+    """Digest, version, parameters and facts of every finished stage, and what the import left of the stack."""
     result: dict[str, Any] = {"stack": store.stage_state("stack"), "source": store.stack_attributes()["request"]}
     for stage in STAGES:
         state = store.stage_state(stage.name)
-        if state is not None:
+        if state is not None and "facts" in state:
             result[stage.name] = {k: state[k] for k in ("digest", "version", "subside", "parameters", "facts")}
     return result
 

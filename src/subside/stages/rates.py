@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from subside.conventions import PointFlag
+from subside.conventions import MM_PER_M, PointFlag
 from subside.errors import ProjectError
 from subside.io.store import POINT_ROWS, TrackStore
 from subside.model.stack import parse_dates
 from subside.ops import empirical as empirical_op
 from subside.ops import rates as rates_op
-from subside.ops import reference as reference_op
 from subside.ops import uncertainty
 from subside.ops.invert import network_covariance
+from subside.ops.noise_model import NoiseModel, unknown_noise
+from subside.ops.reference import DATUM_NOTE
+from subside.ops.reference_areas import ReferenceArea, distance_to_areas
 from subside.ops.representation import with_representation
 from subside.ops.time_model import TimeModel
-from subside.stages.correct import load_dem_term
+from subside.stages.correct import load_dem_term, noise_blocker
 from subside.stages.invert import pair_weights
 from subside.stages.network import date_days
 from subside.stages.reference import point_flags
 from subside.stages.stage import Parameters, Stage, StageContext
 from subside.stages.tables import date_bperp, n_points_of, used_pairs
+
+log = logging.getLogger("subside")
 
 SIGMA_NOTE = (
     "velocity_std is the standard deviation from temporally correlated noise (white by date, atmosphere included, plus "
@@ -51,13 +56,11 @@ def _model(store: TrackStore, parameters: RatesParameters) -> TimeModel:
     return TimeModel(seasonal=parameters.seasonal, steps=steps, alpha=parameters.seasonal_alpha)
 
 
-def reference_areas(store: TrackStore) -> tuple[reference_op.ReferenceArea, ...]:
+def reference_areas(store: TrackStore) -> tuple[ReferenceArea, ...]:
     """Areas that make up the reference."""
     rows = store.read_attributes("reference")["areas"]
     return tuple(
-        reference_op.ReferenceArea(r["name"], r["easting"], r["northing"], np.array(r["point_rows"]))
-        for r in rows
-        if r["is_kept"]
+        ReferenceArea(r["name"], r["easting"], r["northing"], np.array(r["point_rows"])) for r in rows if r["is_kept"]
     )
 
 
@@ -88,26 +91,31 @@ def _run(context: StageContext) -> dict[str, Any]:
     displacement = store.read("reference/displacement")
     position = (store.read("select/easting"), store.read("select/northing"))
     is_filtered = store.read("select/is_filtered")
-    distance = reference_op.distance_to_areas(position, reference_areas(store))
+    distance = distance_to_areas(position, reference_areas(store))
     coherence = store.read("select/temporal_coherence")
     if not np.isfinite(coherence).any():
         coherence = store.read("select/shp_coherence")
     sensitivity = _sensitivity(store)
-    local = empirical_op.local_pairs(
-        position,
-        uncertainty.noise_classes(is_filtered, coherence),
-        is_averaged=is_filtered | bool((store.stack_attributes()["n_looks"] or 2.0) > 1.0),
-        min_separation=_separation(store),
-    )
-    noise = uncertainty.estimate_noise(
-        displacement,
-        days,
-        classes=uncertainty.noise_classes(is_filtered, coherence, distance=distance),
-        model=model,
-        sensitivity=sensitivity,
-        local=local if len(local.pairs) else None,
-        network=network_covariance(used_pairs(store), len(days), weights=pair_weights(store)),
-    )
+    blocker = noise_blocker(days, model, n_more=int(sensitivity is not None))
+    if blocker:
+        log.warning("rates: standard deviations stay unknown: %s", blocker)
+        noise = unknown_noise(len(displacement), days)
+    else:
+        local = empirical_op.local_pairs(
+            position,
+            uncertainty.noise_classes(is_filtered, coherence),
+            is_averaged=is_filtered | bool((store.stack_attributes()["n_looks"] or 2.0) > 1.0),
+            min_separation=_separation(store),
+        )
+        noise = uncertainty.estimate_noise(
+            displacement,
+            days,
+            classes=uncertainty.noise_classes(is_filtered, coherence, distance=distance),
+            model=model,
+            sensitivity=sensitivity,
+            local=local if len(local.pairs) else None,
+            network=network_covariance(used_pairs(store), len(days), weights=pair_weights(store)),
+        )
     empirical = empirical_op.empirical_errors(
         displacement,
         days,
@@ -139,8 +147,8 @@ def _run(context: StageContext) -> dict[str, Any]:
     store.write_attributes(
         "rates",
         {
-            "sigma": SIGMA_NOTE,
-            "datum": reference_op.DATUM_NOTE,
+            "sigma": f"unknown: {blocker}" if blocker else SIGMA_NOTE,
+            "datum": DATUM_NOTE,
             "inflation": {"unfiltered": float(empirical.inflation[0]), "filtered": float(empirical.inflation[1])},
             "noise_classes": noise.n_classes,
         },
@@ -148,14 +156,19 @@ def _run(context: StageContext) -> dict[str, Any]:
     good = flags == 0
     if not good.any():
         raise ProjectError("every point is flagged; look at `subside show PROJECT unwrapping` for the reason")
-    mm = 1000.0
     return {
         "points": len(flags),
         "default_set": int(good.sum()),
-        "velocity_p1_mm_yr": float(np.nanpercentile(rates.velocity[good], 1) * mm),
-        "velocity_p99_mm_yr": float(np.nanpercentile(rates.velocity[good], 99) * mm),
-        "velocity_std_median_mm_yr": float(np.nanmedian(rates.velocity_std[good]) * mm),
+        "velocity_p1_mm_yr": float(np.nanpercentile(rates.velocity[good], 1) * MM_PER_M),
+        "velocity_p99_mm_yr": float(np.nanpercentile(rates.velocity[good], 99) * MM_PER_M),
+        **_spread_facts(rates.velocity_std[good], blocker),
     }
+
+
+def _spread_facts(velocity_std: npt.NDArray[np.float32], blocker: str) -> dict[str, Any]:
+    if blocker:
+        return {"velocity_std": f"unknown, {blocker}"}
+    return {"velocity_std_median_mm_yr": float(np.nanmedian(velocity_std) * MM_PER_M)}
 
 
 def _write(store: TrackStore, rates: rates_op.Rates, more: dict[str, tuple[Any, str]]) -> None:
@@ -179,7 +192,7 @@ def _write(store: TrackStore, rates: rates_op.Rates, more: dict[str, tuple[Any, 
         store.write(f"rates/{name}", values, dims=("point",), units=unit)
 
 
-def _write_displacement_std(store: TrackStore, noise: uncertainty.NoiseModel, shape: tuple[int, ...]) -> None:
+def _write_displacement_std(store: TrackStore, noise: NoiseModel, shape: tuple[int, ...]) -> None:
     array = store.create_array(
         "rates/displacement_std",
         shape,

@@ -12,8 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from subside.errors import ProjectError, UnknownQuantityError
 from subside.io.store import POINT_ROWS, TrackStore
-from subside.ops import reference as reference_op
-from subside.stages.correct import load_dem_term, ramp_phase
+from subside.ops.reference import AreaResidual, adjust_reference
+from subside.ops.reference_areas import (
+    ReferenceArea,
+    ReferenceSearch,
+    areas_from_labels,
+    find_reference_areas,
+)
+from subside.ops.time_model import TimeModel
+from subside.stages.correct import load_dem_term, noise_blocker, ramp_phase
 from subside.stages.network import date_days
 from subside.stages.stage import Parameters, Stage, StageContext
 from subside.stages.tables import n_points_of, point_geometry
@@ -43,7 +50,7 @@ def point_flags(store: TrackStore) -> npt.NDArray[np.uint16]:
     return np.asarray(store.read("select/flags") | store.read("unwrap/flags"), dtype=np.uint16)
 
 
-def _given(store: TrackStore, areas: tuple[GivenArea, ...]) -> tuple[reference_op.ReferenceArea, ...]:
+def _given(store: TrackStore, areas: tuple[GivenArea, ...]) -> tuple[ReferenceArea, ...]:
     longitude, latitude = point_geometry(store, "longitude"), point_geometry(store, "latitude")
     if longitude is None or latitude is None:
         raise UnknownQuantityError(
@@ -57,10 +64,9 @@ def _given(store: TrackStore, areas: tuple[GivenArea, ...]) -> tuple[reference_o
                 f"`reference.areas`: no point lies in area {area.name!r}; check that corners are longitude, latitude"
             )
         labels[inside] = k
-    found = reference_op.areas_from_labels(labels, (store.read("select/easting"), store.read("select/northing")))
+    found = areas_from_labels(labels, (store.read("select/easting"), store.read("select/northing")))
     return tuple(
-        reference_op.ReferenceArea(given.name, a.easting, a.northing, a.points)
-        for given, a in zip(areas, found, strict=True)
+        ReferenceArea(given.name, a.easting, a.northing, a.points) for given, a in zip(areas, found, strict=True)
     )
 
 
@@ -78,21 +84,37 @@ def corrected_displacement(store: TrackStore) -> npt.NDArray[np.float32]:
     return values
 
 
+def _has_whole(displacement: npt.NDArray[np.float32], rows: npt.NDArray[Any]) -> bool:
+    is_whole = np.asarray(np.isfinite(displacement).all(axis=1))
+    return bool(is_whole[rows].any())
+
+
 def _run(context: StageContext) -> dict[str, Any]:
     store, parameters = context.store, context.parameters
     days = date_days(store)
     displacement = corrected_displacement(store)
     if parameters.areas:
         areas = _given(store, parameters.areas)
+        if not any(_has_whole(displacement, a.points) for a in areas):
+            raise ProjectError(
+                "`reference.areas`: no point in these areas has a value at every date. Choose other areas, "
+                "or give none: they are then found."
+            )
     else:
-        areas = reference_op.find_reference_areas(
+        eligible = point_flags(store) == 0
+        if not _has_whole(displacement, eligible):
+            raise ProjectError(
+                f"no reference area can be found: {len(eligible)} points, {int(eligible.sum())} without a flag, 0 of "
+                "these with a value at every date. Look at `subside show PROJECT unwrapping` for the reason."
+            )
+        areas = find_reference_areas(
             displacement,
             days,
             position=(store.read("select/easting"), store.read("select/northing")),
-            eligible=point_flags(store) == 0,
-            search=reference_op.ReferenceSearch(parameters.cell, parameters.min_points, parameters.n_tiles),
+            eligible=eligible,
+            search=ReferenceSearch(parameters.cell, parameters.min_points, parameters.n_tiles),
         )
-    adjusted = reference_op.adjust_reference(displacement, days, areas=areas, significance=parameters.significance)
+    adjusted = adjust_reference(displacement, days, areas=areas, significance=parameters.significance)
     displacement -= adjusted.offset.astype(np.float32)
     array = store.create_array(
         "reference/displacement",
@@ -106,14 +128,16 @@ def _run(context: StageContext) -> dict[str, Any]:
     store.write("reference/offset", adjusted.offset, dims=("date",), units="m")
     store.write("reference/weights", adjusted.weights, dims=("point",))
     store.write_attributes("reference", {"datum": adjusted.datum, "areas": [_row(r) for r in adjusted.table]})
+    blocker = noise_blocker(days, TimeModel(), n_more=0)
     return {
         "areas": len(adjusted.table),
         "rejected": sum(not r.is_kept for r in adjusted.table),
+        **({"tested": f"none, {blocker}"} if blocker else {}),
         "datum": "unknown: rates are relative to the mean of the areas",
     }
 
 
-def _row(residual: reference_op.AreaResidual) -> dict[str, Any]:
+def _row(residual: AreaResidual) -> dict[str, Any]:
     row = asdict(residual)
     area = row.pop("area")
     points = area.pop("points")

@@ -81,7 +81,8 @@ def source_digests(store: TrackStore) -> tuple[dict[str, str], set[str]]:
     if acquisitions is not None:
         return {name: str(acquisitions[key]) for name, key in (("acquisitions", "digest"), ("frame", "frame"))}, set()
     state = store.stage_state("stack")
-    if state is None:
+    was_resampled_here = state is not None and "version" in state
+    if state is None or was_resampled_here:
         raise ProjectError(
             f"track {store.name!r} has no finished import. Run the same `subside import` command again: it resumes."
         )

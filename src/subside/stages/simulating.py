@@ -53,6 +53,8 @@ def simulate_to(
 ) -> SimulatedScene:
     """Simulate a scene and write it as a project with one track, or as a SNAP tree; the truth goes beside.
 
+    SAFE products are written by :func:`subside.stages.simulating_safe.simulate_safe`.
+
     Parameters
     ----------
     out : Path

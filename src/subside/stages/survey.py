@@ -12,8 +12,12 @@ from subside.errors import ProjectError
 from subside.io.codes import refuse
 from subside.io.store import CHUNK_LINES, CHUNK_SAMPLES, TrackStore
 from subside.model.stack import format_dates
-from subside.ops import pairs as pairs_op
+from subside.ops import survey as survey_op
+from subside.ops.pairs import admissible
 from subside.stages.stage import Parameters, Stage, StageContext
+
+_MIN_DATES = 3
+"""Two dates have one difference, and nothing to tell a rate from noise by."""
 
 _SEGMENT_WINDOWS = 128
 """Windows of a row computed at a time, which bounds the memory of a row for any scene width."""
@@ -33,9 +37,9 @@ class SurveyParameters(Parameters):
     max_windows: int = Field(20_000, ge=100, description="coherence windows at most, spread evenly over the scene")
 
 
-def _layout(store: TrackStore, parameters: SurveyParameters) -> pairs_op.SurveyWindows:
+def _layout(store: TrackStore, parameters: SurveyParameters) -> survey_op.SurveyWindows:
     facts = store.stack_attributes()
-    return pairs_op.survey_windows(
+    return survey_op.survey_windows(
         tuple(facts["shape"]),
         (facts["azimuth_spacing"], facts["range_spacing"]),
         extent=parameters.window_extent,
@@ -43,12 +47,12 @@ def _layout(store: TrackStore, parameters: SurveyParameters) -> pairs_op.SurveyW
     )
 
 
-def _rows_per_block(windows: pairs_op.SurveyWindows) -> int:
+def _rows_per_block(windows: survey_op.SurveyWindows) -> int:
     return max(1, _BLOCK_LINES // windows.stride[0])
 
 
 def _survey_rows(store: TrackStore, block: tuple[int, int], common: Mapping[str, Any]) -> dict[str, Any]:
-    windows: pairs_op.SurveyWindows = common["windows"]
+    windows: survey_op.SurveyWindows = common["windows"]
     pairs = np.asarray(common["pairs"], dtype=np.int32)
     slc = store.array("stack/slc")
     n_rows = block[1] - block[0]
@@ -62,11 +66,11 @@ def _survey_rows(store: TrackStore, block: tuple[int, int], common: Mapping[str,
     for start in range(0, windows.shape[1], _SEGMENT_WINDOWS):
         stop = min(start + _SEGMENT_WINDOWS, windows.shape[1])
         columns = slice(start * windows.stride[1], (stop - 1) * windows.stride[1] + windows.size[1])
-        part = pairs_op.SurveyWindows(windows.size, windows.stride, (1, stop - start))
+        part = survey_op.SurveyWindows(windows.size, windows.stride, (1, stop - start))
         band = slc[:, lines, columns]
         for row in range(n_rows):
             offset = row * windows.stride[0]
-            found = pairs_op.survey_row(band[:, offset : offset + windows.size[0]], pairs, windows=part)
+            found = survey_op.survey_row(band[:, offset : offset + windows.size[0]], pairs, windows=part)
             interferogram[:, row, start:stop] = found.interferogram
             noise[:, row, start:stop] = found.noise
             amplitude[row, start:stop] = found.amplitude
@@ -81,9 +85,13 @@ def _survey_rows(store: TrackStore, block: tuple[int, int], common: Mapping[str,
 def _run(context: StageContext) -> dict[str, Any]:
     store, parameters = context.store, context.parameters
     stack = store.open_stack()
+    if len(stack.days) < _MIN_DATES:
+        raise ProjectError(
+            f"track {store.name!r} has {len(stack.days)} dates, and rates need {_MIN_DATES} at least. Import more."
+        )
     windows = _layout(store, parameters)
     bperp = None if stack.bperp is None else stack.mean_bperp()
-    pairs, is_regular = pairs_op.admissible(
+    pairs, is_regular = admissible(
         stack.days, bperp, max_bperp=parameters.max_bperp, max_gap_days=parameters.max_gap_days
     )
     per_block = _rows_per_block(windows)
