@@ -254,7 +254,6 @@ def test_several_errors_are_decoded_by_majority_and_hardly_ever_wrongly():
         np.testing.assert_array_equal(found[p], want)
         assert is_unexplained[p] == left
     is_wrong = (error + found != 0).any(axis=1) & ~is_unexplained
-    is_damaged = error.any(axis=1)
     n_errors = np.count_nonzero(error, axis=1)
     assert np.mean(n_errors > 1) > 0.3
     few = (n_errors > 0) & (n_errors <= len(pairs) // 20)

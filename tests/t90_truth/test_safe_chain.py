@@ -25,6 +25,8 @@ from subside.stages.simulating import compare_rates, score_track
 from subside.stages.simulating_safe import load_tops_truth, simulate_safe, truth_of_track
 
 FULL = {"size": "3x280", "dates": 12, "seed": 1}
+JUMP_LINES = 250
+"""Either side of a seam: the noise of a jump is then 0.015 rad, a quarter of what a thousandth of a line makes."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def _jumps(run: Run, lattice: BurstLattice, later: int) -> list[float]:
     pair = np.where(run.truth.stratum == Stratum.DISTRIBUTED, pair / np.maximum(np.abs(pair), 1e-9), 0)
     jumps = []
     for seam in burst_seams(lattice):
-        below, above = (pair[seam.line + k : seam.line + k + 60, seam.samples].sum() for k in (0, -60))
+        below, above = (pair[seam.line + k :][:JUMP_LINES, seam.samples].sum() for k in (0, -JUMP_LINES))
         jumps.append(float(np.angle(below * above.conj())))
     return jumps
 
@@ -142,7 +144,7 @@ def test_no_jump_at_the_seams_of_bursts(full: Run) -> None:
     jumps = np.array([_jumps(full, lattice, k) for k in range(len(full.truth.days)) if k != full.reference])
     assert jumps.shape == (11, 4)
     assert np.abs(np.median(jumps, axis=0)).max() < 0.03
-    assert np.percentile(np.abs(jumps), 90) < 0.05
+    assert np.percentile(np.abs(jumps), 95) < 0.05
 
 
 @pytest.mark.slow
