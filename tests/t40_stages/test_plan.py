@@ -200,3 +200,14 @@ def test_from_with_too_small_a_budget_keeps_the_results(
     with pytest.raises(BudgetError):
         run_project(done, first="invert")
     assert store.stage_state("invert") is not None and store.has("rates/velocity")
+
+
+def test_two_runs_on_one_track_are_kept_apart(imported: Path, subside_command: Any) -> None:
+    store = open_session(imported, None, []).store
+    with store.locked():
+        done = subside_command("run", imported)
+        assert done.returncode != 0
+        assert "another subside process works on track" in " ".join(done.stderr.split())
+        assert "Traceback" not in done.stderr
+    with store.locked():
+        pass

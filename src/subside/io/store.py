@@ -15,9 +15,12 @@ A block is a whole number of chunks and has one writer. A marker counts only und
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,8 @@ import zarr
 from subside.errors import ProjectError
 from subside.io.atomic import disk_error, read_json, write_json
 from subside.model.stack import GEOMETRY_FIELDS, Stack, parse_dates
+
+log = logging.getLogger("subside")
 
 SHARD_LINES = 256
 CHUNK_LINES = 64
@@ -65,6 +70,28 @@ class TrackStore:
     def name(self) -> str:
         """Track name."""
         return self.path.name.removesuffix(".zarr")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from writing to this track; a killed process leaves no lock.
+
+        Raises
+        ------
+        ProjectError
+            When another process holds it.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with (self.path.parent / f".{self.name}.lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ProjectError(
+                    f"another subside process works on track {self.name!r}. Wait for it, or stop it: what it has "
+                    "committed is kept."
+                ) from error
+            except OSError as error:
+                log.debug("no lock on this file system: %s", error)
+            yield
 
     def create(self) -> None:
         """Make the folder, or check that an existing one has a known format.

@@ -315,7 +315,8 @@ def import_source(
     """
     values = dict(_parse_option(text) for text in options)
     if format_ == "safe":
-        return import_safe(store, option_of(values, safe_request(sources, acquisition or {})))
+        with store.locked():
+            return import_safe(store, option_of(values, safe_request(sources, acquisition or {})))
     if acquisition:
         names = ", ".join(f"--{name}" for name in sorted(acquisition))
         raise ArgumentError(f"{names} must go with --format safe, got --format {format_}")
@@ -323,10 +324,11 @@ def import_source(
     request = {"format": format_, "sources": [str(s) for s in sources], "options": sorted(options)}
     for finding in source.findings:
         log.info("finding: %s", finding)
-    if isinstance(source, UnwrappedSource):
-        digest = import_unwrapped(store, source, request=request, console=console)
-    else:
-        digest = import_stack(store, source, request=request, console=console)
+    with store.locked():
+        if isinstance(source, UnwrappedSource):
+            digest = import_unwrapped(store, source, request=request, console=console)
+        else:
+            digest = import_stack(store, source, request=request, console=console)
     log.info("imported %d dates, %d x %d pixels as track %s", len(source.dates), *source.shape, store.name)
     return digest
 

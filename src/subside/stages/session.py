@@ -76,8 +76,15 @@ def run_session(
     Raises
     ------
     ProjectError
-        When ``first`` came with the import.
+        When ``first`` came with the import, or another process works on the track.
     """
+    with session.store.locked():
+        _run_locked(session, resources, console, first=first, last=last)
+
+
+def _run_locked(
+    session: Session, resources: Resources, console: Console, *, first: str | None, last: str | None
+) -> None:
     stages = stages_between(None, last)
     if first is not None:
         provided = {s.stage.name for s in session.steps() if s.action is Action.PROVIDED}
