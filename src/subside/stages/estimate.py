@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from subside.stages.acquisitions import load_input, overlaps_to_use
 from subside.stages.alignment import N_PASSES, overlap_windows
-from subside.stages.runner import Action, Step
 from subside.stages.session import Session
 from subside.stages.tables import n_points_of
 
@@ -41,10 +40,6 @@ def _overlap_pixels(session: Session) -> float:
     return float(2 * N_PASSES * pixels)
 
 
-def _uses_disk(step: Step) -> bool:
-    return step.stage.name == "stack" or step.action is not Action.PROVIDED
-
-
 def estimate_track(session: Session) -> dict[str, Any]:
     """Estimate memory floor, disk and CPU time of each stage of a track.
 
@@ -77,7 +72,6 @@ def estimate_track(session: Session) -> dict[str, Any]:
     }
     disk = {
         "geometry": pixels * 46,
-        "stack": pixels * n_dates * 8,
         "extract": candidates * (4 * n_pairs + 20),
         "select": points * (4 * n_pairs + 60),
         "unwrap": points * (6 * n_pairs + 150),
@@ -90,17 +84,15 @@ def estimate_track(session: Session) -> dict[str, Any]:
             "stage": step.stage.name,
             "action": str(step.action),
             "memory_gb": step.memory / 1e9,
-            "disk_gb": disk.get(step.stage.name, 0.0) / 1e9 if _uses_disk(step) else 0.0,
-            "cpu_hours": 0.0
-            if step.action is Action.PROVIDED
-            else units[step.stage.name] * CPU_PER_UNIT[step.stage.name][1] / 3600,
+            "disk_gb": disk.get(step.stage.name, 0.0) / 1e9,
+            "cpu_hours": units[step.stage.name] * CPU_PER_UNIT[step.stage.name][1] / 3600,
         }
         for step in session.steps()
     ]
     return {
         "track": store.name,
         "stack_gb": pixels * n_dates * 8 / 1e9,
-        "total_disk_gb": sum(r["disk_gb"] for r in rows),
+        "total_disk_gb": sum(r["disk_gb"] for r in rows) + pixels * n_dates * 8 / 1e9,
         "total_cpu_hours": sum(r["cpu_hours"] for r in rows),
         "stages": rows,
         "basis": f"{pixels:,} pixels, {n_dates} dates, {n_pairs} pairs, {int(candidates):,} candidates "

@@ -87,12 +87,13 @@ def _run_locked(
 ) -> None:
     stages = stages_between(None, last)
     if first is not None:
-        provided = {s.stage.name for s in session.steps() if s.action is Action.PROVIDED}
-        if first in provided:
+        wanted = stages_between(first, last)
+        own = {s.stage.name for s in session.steps() if s.action is not Action.PROVIDED}
+        if first not in own:
             raise ProjectError(
                 f"--from {first}: the results of `{first}` came with the import and cannot be recomputed"
             )
-        anew = [s for s in stages_between(first, last) if s.name not in provided]
+        anew = [s for s in wanted if s.name in own]
         check_budget([replace(s, action=Action.RUN) for s in session.steps() if s.stage in anew], resources.memory)
         for stage in anew:
             session.store.forget_stage(stage.name)
