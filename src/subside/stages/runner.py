@@ -104,7 +104,8 @@ def make_plan(store: TrackStore, stages: Sequence[Stage], parameters: Mapping[st
     Returns
     -------
     list of Step
-        One per stage; those that make a stack have no place in the plan of a track that came as one. A stage whose inputs will change runs too.
+        One per stage; those that make a stack have no place in the plan of a track that came as one. A stage
+        whose inputs will change runs too.
     """
     digests, provided = source_digests(store)
     stages = [s for s in stages if not (s.name in COREGISTRATION and s.name in provided)]
