@@ -132,6 +132,15 @@ def test_no_jump_at_burst_seams(processed):
     assert np.max(np.abs(jumps)) < 0.05
 
 
+def test_importing_the_same_again_makes_nothing_stale(subside_command, processed, small, tmp_path):
+    work = tmp_path / "again"
+    shutil.copytree(processed, work)
+    done = subside_command(*import_words(work, safes(small), small), timeout=120)
+    assert done.returncode == 0, done.stderr
+    rows = {r["stage"]: r["state"] for r in json.loads(subside_command("status", work, "--json").stdout)["t40"]}
+    assert [rows[s] for s in ("geometry", "alignment", "stack")] == ["done"] * 3
+
+
 def test_killed_amid_the_stack_resumes_to_the_same_bits(processed, tmp_path):
     work = tmp_path / "killed"
     shutil.copytree(processed, work)

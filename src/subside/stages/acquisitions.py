@@ -122,7 +122,8 @@ def frozen_shifts(store: TrackStore) -> dict[str, tuple[float, float, float, flo
     They stay as they are, so that adding a date changes no image that is there.
     """
     shifts = store.read_attributes("acquisitions").get("shifts", {})
-    return {date: tuple(values) for date, values in shifts.items()}
+    known = {date: [np.nan if v is None else float(v) for v in values] for date, values in shifts.items()}
+    return {date: (v[0], v[1], v[2], v[3]) for date, v in known.items()}
 
 
 def merged_blocks(shape: tuple[int, int], lines_per_block: int) -> list[tuple[str, tuple[slice, slice]]]:

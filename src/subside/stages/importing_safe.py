@@ -233,13 +233,15 @@ def _digest(content: Any) -> str:
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def _measured_shifts(store: TrackStore, before: Mapping[str, Any]) -> dict[str, list[float]]:
-    """Shifts of the dates that are there, to be kept as they are."""
-    if store.stage_state("alignment") is None:
-        return dict(before.get("shifts", {}))
+def _measured_shifts(
+    store: TrackStore, before: Mapping[str, Any], dates: Sequence[str]
+) -> dict[str, list[float | None]]:
+    """Shifts of the dates that are there, to be kept as they are; nothing new where no date is added."""
+    if store.stage_state("alignment") is None or list(before["dates"]) == list(dates):
+        return dict(before["shifts"])
     names = ("azimuth_shift", "range_shift", "azimuth_sigma", "range_sigma")
     values = [store.read(f"alignment/{n}") for n in names]
-    return {d: [float(v[k]) for v in values] for k, d in enumerate(before["dates"])}
+    return {d: [float(v[k]) if np.isfinite(v[k]) else None for v in values] for k, d in enumerate(before["dates"])}
 
 
 def _earlier_import(store: TrackStore, request: SafeRequest, dates: Sequence[str]) -> Mapping[str, Any] | None:
@@ -297,7 +299,7 @@ def import_safe(store: TrackStore, request: SafeRequest) -> str:
     facts = _facts(frame, acquisitions, request, every)
     facts |= {"lattice": lattice_facts, "request_frame": request.frame()}
     facts["frame"] = _digest([identity(reference), content_digest(dem.height), lattice_facts])
-    facts["shifts"] = _measured_shifts(store, before) if before is not None else {}
+    facts["shifts"] = _measured_shifts(store, before, dates) if before is not None else {}
     return _write(store, facts, acquisitions, dem)
 
 
