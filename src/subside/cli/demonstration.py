@@ -85,16 +85,22 @@ def _finite(value: float) -> float | None:
     return value if value == value else None
 
 
-def _shown(row: Row) -> tuple[str, str, str]:
-    return row.quantity, str(row.group), "not seen" if row.value != row.value else f"{row.value:.4g} {row.unit}".strip()
+def _shown(score: Score) -> list[tuple[str, str, str]]:
+    """Rows of the score that hold a number, as text."""
+    seen = [row for row in score.table() if row.value == row.value]
+    return [(row.quantity, str(row.group), f"{_number(row)} {row.unit}".strip()) for row in seen]
+
+
+def _number(row: Row) -> str:
+    return f"{row.value:,.0f}" if row.quantity == "points" else f"{row.value:.4g}"
 
 
 def _table(score: Score) -> ConsoleTable:
     table = ConsoleTable(title="recovered against true", title_justify="left")
     for heading in ("quantity", "stratum", "value"):
         table.add_column(heading)
-    for row in score.table():
-        table.add_row(*_shown(row))
+    for row in _shown(score):
+        table.add_row(*row)
     return table
 
 
@@ -120,7 +126,7 @@ def _write_page(
         (s["stage"], s["state"], f"{s['wall_seconds']:.1f}", f"{s['peak_bytes'] / 1e9:.2f}", _words(s["facts"]))
         for s in stages
     ]
-    recovered = Table(("quantity", "stratum", "value"), [_shown(r) for r in score.table()])
+    recovered = Table(("quantity", "stratum", "value"), _shown(score))
     sections = [
         Section(
             "What this is",

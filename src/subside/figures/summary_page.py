@@ -36,8 +36,13 @@ th,td{padding:.3rem .75rem;border-bottom:1px solid var(--line);text-align:right;
 th{border-bottom:2px solid var(--muted);font-weight:600}
 th:first-child,td:first-child{text-align:left;padding-left:0}
 td{font-variant-numeric:tabular-nums}
+td.words{white-space:normal;text-align:left;min-width:16rem}
+@media (max-width:640px){th,td{padding:.3rem .45rem}td:first-child{white-space:normal;min-width:0}}
 @media print{body{background:#fff}section{break-inside:avoid}}
 """.strip()
+
+_LONG: Final = 32
+"""Characters above which a cell is prose."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +142,15 @@ def _section(section: Section, anchor: str) -> str:
     return f'<section id="{anchor}">\n' + "\n".join(parts) + "\n</section>"
 
 
+def _cell(text: str, longest: int | None = None) -> str:
+    """A cell; text longer than ``longest`` wraps."""
+    is_long = longest is not None and len(text) > longest
+    return f'<td class="words">{escape(text)}</td>' if is_long else f"<td>{escape(text)}</td>"
+
+
 def _table(table: Table) -> str:
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header)
-    rows = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
+    rows = "\n".join("<tr>" + _cell(row[0]) + "".join(_cell(c, _LONG) for c in row[1:]) + "</tr>" for row in table.rows)
     return f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>'
 
 
