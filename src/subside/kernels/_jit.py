@@ -3,7 +3,9 @@
 Kernels are serial and release the GIL: the parallel axis of the package is blocks on dask workers, and
 ``parallel=True`` inside worker threads aborts the process on some numba threading layers. Compiled code is
 cached under a digest of the whole ``kernels`` folder, because numba's own staleness test looks at one file
-only and misses a change in a kernel imported from another (numba issue 1833).
+only and misses a change in a kernel imported from another (numba issue 1833). Products of complex numbers are
+written out in real ones where last bits matter: numba compiles one complex product for all kernels of a process, with
+the floating-point flags of the first that needs it.
 """
 
 from __future__ import annotations
@@ -38,10 +40,14 @@ def kernel(function: F) -> F: ...
 
 
 @overload
-def kernel(function: None = None, *, fastmath: bool = False, inline: str = "never") -> Callable[[F], F]: ...
+def kernel(
+    function: None = None, *, fastmath: bool = False, inline: str = "never", is_inner: bool = False
+) -> Callable[[F], F]: ...
 
 
-def kernel(function: F | None = None, *, fastmath: bool = False, inline: str = "never") -> F | Callable[[F], F]:
+def kernel(
+    function: F | None = None, *, fastmath: bool = False, inline: str = "never", is_inner: bool = False
+) -> F | Callable[[F], F]:
     """Compile a kernel (serial, ``nogil``, cached); usable bare or with options.
 
     Parameters
@@ -52,6 +58,9 @@ def kernel(function: F | None = None, *, fastmath: bool = False, inline: str = "
         Allow reassociation. Never with a kernel that must see NaN.
     inline : {"never", "always"}
         Passed to numba.
+    is_inner : bool
+        Called by kernels only: compiled into each of them and not cached by itself. A cached function is machine code
+        that cannot be inlined any more, so that sums of its callers would depend on what was compiled before.
 
     Returns
     -------
@@ -63,7 +72,7 @@ def kernel(function: F | None = None, *, fastmath: bool = False, inline: str = "
         before = _numba_config.CACHE_DIR
         _numba_config.CACHE_DIR = _CACHE_FOLDER
         try:
-            compiled = numba.njit(nogil=True, cache=True, fastmath=fastmath, inline=inline)(python_function)
+            compiled = numba.njit(nogil=True, cache=not is_inner, fastmath=fastmath, inline=inline)(python_function)
         finally:
             _numba_config.CACHE_DIR = before
         return cast(F, compiled)

@@ -133,7 +133,7 @@ def evaluate_offsets(
                             row[s] = row[s] * power[s] + (a0 + t * (a1 + t * (a2 + t * a3)))
 
 
-@kernel(fastmath=True)
+@kernel(fastmath=True, is_inner=True)
 def _along(source: F32, weights: F32, slope: F32, deviation: F32, out: F32) -> None:
     """``out[c] = sum_k (w_k + d_c w'_k) source[c + k]`` over a run of :data:`RANGE_RUN`, four taps at a time."""
     for c in range(RANGE_RUN):
@@ -148,7 +148,7 @@ def _along(source: F32, weights: F32, slope: F32, deviation: F32, out: F32) -> N
             )
 
 
-@kernel(fastmath=True)
+@kernel(fastmath=True, is_inner=True)
 def _across(source: F32, i: int, j: int, weights: F32, slope: F32, deviation: F32, out: F32) -> None:
     """``out[c] = sum_k (w_k + d_c w'_k) source[i + k, j + c]`` over a run of :data:`RUN`, four taps at a time."""
     for k in range(0, AZIMUTH_TAPS, 4):
@@ -164,7 +164,7 @@ def _across(source: F32, i: int, j: int, weights: F32, slope: F32, deviation: F3
             out[c] += ((w0 + d * s0) * r0[c] + (w1 + d * s1) * r1[c]) + ((w2 + d * s2) * r2[c] + (w3 + d * s3) * r3[c])
 
 
-@kernel
+@kernel(is_inner=True)
 def _deviations(position: F64, deviation: F32) -> tuple[int, int, bool]:
     """Split the positions of a run into whole part, table entry and deviation from both.
 

@@ -57,7 +57,7 @@ def accumulate_cells(
     return total
 
 
-@kernel
+@kernel(is_inner=True)
 def _median(values: npt.NDArray[np.float32]) -> float:
     """Upper median of the values, reordering them (quickselect)."""
     target = len(values) // 2
@@ -168,7 +168,7 @@ def apply_clap_transfer(
                 spectrum[n, a, b + half] *= low_pass[a, b + half] + smooth[row, b]
 
 
-@kernel(fastmath=True)
+@kernel
 def evaluate_block(spectrum: npt.NDArray[np.complex64], wave: npt.NDArray[np.complex64]) -> npt.NDArray[np.complex64]:
     """Evaluate inverse transforms at a square block of positions only.
 
@@ -183,22 +183,33 @@ def evaluate_block(spectrum: npt.NDArray[np.complex64], wave: npt.NDArray[np.com
     -------
     ndarray of complex64, (position ** 2, batch)
         ``sum_ab spectrum[a, b] wave[p, a] wave[q, b]`` in row ``p * positions + q``.
+
+    Notes
+    -----
+    In real arithmetic, positions innermost: vector code without reordered sums. The compiler shares its product of
+    complex numbers between kernels, with the rounding of the first that asked for it, so that last bits of complex
+    code depend on what was compiled before.
     """
     n_batch, size, _ = spectrum.shape
     n = len(wave)
     result = np.zeros((n * n, n_batch), np.complex64)
-    real = np.ascontiguousarray(wave.real)
-    imag = np.ascontiguousarray(wave.imag)
+    real = np.ascontiguousarray(wave.real.T)
+    imag = np.ascontiguousarray(wave.imag.T)
+    x = np.empty(n, np.float32)
+    y = np.empty(n, np.float32)
     for k in range(n_batch):
         for a in range(size):
+            x[:] = 0
+            y[:] = 0
+            for b in range(size):
+                value = spectrum[k, a, b]
+                for q in range(n):
+                    x[q] += value.real * real[b, q] - value.imag * imag[b, q]
+                    y[q] += value.real * imag[b, q] + value.imag * real[b, q]
             for q in range(n):
-                x = np.float32(0)
-                y = np.float32(0)
-                for b in range(size):
-                    value = spectrum[k, a, b]
-                    x += value.real * real[q, b] - value.imag * imag[q, b]
-                    y += value.real * imag[q, b] + value.imag * real[q, b]
-                line = np.complex64(complex(x, y))
                 for p in range(n):
-                    result[p * n + q, k] += line * wave[p, a]
+                    total = result[p * n + q, k]
+                    whole = total.real + (x[q] * real[a, p] - y[q] * imag[a, p])
+                    turned = total.imag + (x[q] * imag[a, p] + y[q] * real[a, p])
+                    result[p * n + q, k] = complex(whole, turned)
     return result
