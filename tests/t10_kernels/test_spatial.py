@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-import subside
 from subside.kernels.spatial import accumulate_cells, apply_clap_transfer, evaluate_block
-
-SOURCE = Path(subside.__file__).parent.parent
 
 
 @pytest.mark.parametrize("per_pixel", [False, True])
@@ -89,35 +81,3 @@ def test_block_of_an_inverse_transform():
     wave = np.exp(2j * np.pi * np.outer(positions, np.fft.fftfreq(32))) / 32
     got = evaluate_block(np.fft.fft2(window).astype(np.complex64), wave.astype(np.complex64))
     np.testing.assert_allclose(got, window[:, 14:18, 14:18].reshape(5, 16).T, atol=1e-5)
-
-
-COMPILED_AFTER = """
-import sys
-import numpy as np
-from subside.kernels.spatial import evaluate_block
-from subside.kernels.gamma import fit_look_angle
-rng = np.random.default_rng(1)
-if sys.argv[1] == "gamma":
-    phase = rng.uniform(-3, 3, (40, 9)).astype(np.float32)
-    patch = np.exp(1j * rng.uniform(-3, 3, (4, 9))).astype(np.complex64)
-    bperp = rng.normal(0, 50, (1, 9)).astype(np.float32)
-    trial = np.linspace(-0.01, 0.01, 5).astype(np.float32)
-    carrier = np.exp(-1j * trial[:, None] * bperp).astype(np.complex64)
-    fit_look_angle(phase, patch, np.zeros(40, np.int64), bperp, trial, carrier)
-rng = np.random.default_rng(2)
-spectrum = (rng.normal(size=(30, 32, 32)) + 1j * rng.normal(size=(30, 32, 32))).astype(np.complex64)
-wave = (rng.normal(size=(4, 32)) + 1j * rng.normal(size=(4, 32))).astype(np.complex64)
-print(evaluate_block(spectrum, wave).tobytes().hex()[:4000])
-"""
-
-
-@pytest.mark.slow
-def test_bits_do_not_depend_on_what_was_compiled_before(tmp_path):
-    def run(first):
-        environment = {**os.environ, "SUBSIDE_CACHE": str(tmp_path / first), "PYTHONPATH": str(SOURCE)}
-        command = [sys.executable, "-c", COMPILED_AFTER, first]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
-
-    alone = run("alone")
-    assert len(alone) > 3000
-    assert run("gamma") == alone
