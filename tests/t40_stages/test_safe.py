@@ -165,6 +165,24 @@ def test_killed_amid_the_stack_resumes_to_the_same_bits(processed, tmp_path):
     np.testing.assert_array_equal(store.array("stack/slc")[...], whole)
 
 
+def test_a_better_orbit_of_one_date_has_only_its_shift_measured_again(subside_command, processed, small, tmp_path):
+    work, orbits = tmp_path / "better", tmp_path / "orbits"
+    shutil.copytree(processed, work)
+    shutil.copytree(small / "orbits", orbits)
+    old = next(f for f in orbits.iterdir() if "V20180131" in f.name)
+    new = old.with_name(old.name.replace("OPOD_2018", "OPOD_2019"))
+    old.rename(new)
+    words = list(import_words(work, safes(small), small))
+    words[words.index("--orbits") + 1] = orbits
+    done = subside_command(*words, timeout=120)
+    assert done.returncode == 0, done.stderr
+    kept = track(work).read_attributes("acquisitions")["shifts"]
+    assert sorted(kept) == DATES[:3]
+    assert [kept[d][0] for d in DATES[:3]] == track(work).read("alignment/azimuth_shift")[:3].tolist()
+    rows = {r["stage"]: r["state"] for r in json.loads(subside_command("status", work, "--json").stdout)["t40"]}
+    assert rows["geometry"] == "done" and rows["alignment"] == "run"
+
+
 @pytest.mark.slow
 def test_adding_a_date_leaves_the_others_as_they_are(subside_command, tmp_path, small, processed):
     project = tmp_path / "grows"

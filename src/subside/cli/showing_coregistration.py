@@ -96,8 +96,8 @@ def _bursts(store: TrackStore) -> BurstsFigureInput:
     height = float(np.nanmean(dem.height))
     geometry, line, sample = track.merged_geometry()
     grid = _outline(geometry, slice(-line, lattice.n_lines - line), slice(-sample, lattice.n_samples - sample), height)
-    aoi = store.read_attributes("acquisitions")["request"].get("aoi", "None")
-    area = None if aoi in (None, "None", "") else read_area(aoi)
+    aoi = store.read_attributes("acquisitions")["request"]["aoi"]
+    area = None if aoi is None else read_area(aoi)
     return BurstsFigureInput(
         thin, extent, _footprints(store, track, height), grid, area, track.reference.date,
         (lattice.n_lines, lattice.n_samples),

@@ -226,6 +226,10 @@ class TrackStore:
         shutil.rmtree(self.path / ".state" / stage, ignore_errors=True)
         self.remove(stage)
 
+    def reopen_stage(self, stage: str) -> None:
+        """Remove the record that a stage is finished and keep its data, which is about to change in place."""
+        (self.path / ".state" / f"{stage}.json").unlink(missing_ok=True)
+
     def block_marker(self, stage: str, block: str, digest: str) -> dict[str, Any] | None:
         """Return what a committed block left in its marker, or None if it is not committed under this digest."""
         marker = read_json(self.path / ".state" / stage / f"{block}.json")

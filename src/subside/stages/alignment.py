@@ -35,7 +35,6 @@ N_PASSES = 2
 """The second pass finds what the first left, and is what the figures show as residual."""
 
 SUM_FIELDS = ("frequency", "first", "second", "square", "coherence")
-AXES = ("azimuth", "range")
 
 
 class AlignmentParameters(Parameters):
@@ -75,8 +74,7 @@ def overlap_windows(overlaps: Sequence[Overlap], per_overlap: int) -> list[Overl
         edges = np.linspace(0, width, n + 1).astype(int)
         chosen = np.unique(np.linspace(0, n - 1, min(n, per_overlap)).round().astype(int))
         for k in chosen:
-            left = int(edges[k])
-            right = min(int(edges[k + 1]), left + 2 * WINDOW_SAMPLES)
+            left, right = int(edges[k]), int(edges[k + 1])
             windows.append(
                 replace(
                     overlap,

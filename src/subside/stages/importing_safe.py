@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from subside import __version__
 from subside.errors import ArgumentError
-from subside.io.acquisitions import acquisition_to_json
+from subside.io.acquisitions import acquisition_from_json, acquisition_to_json
 from subside.io.codes import refuse
 from subside.io.dem import open_dem, stated_datum
 from subside.io.orbits import choose_orbit
@@ -233,11 +233,30 @@ def _digest(content: Any) -> str:
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def _measured_shifts(
-    store: TrackStore, before: Mapping[str, Any], dates: Sequence[str]
+def _kept_shifts(
+    store: TrackStore, facts: Mapping[str, Any], acquisitions: Sequence[Acquisition]
 ) -> dict[str, list[float | None]]:
-    """Shifts of the dates that are there, to be kept as they are; nothing new where no date is added."""
-    if store.stage_state("alignment") is None or list(before["dates"]) == list(dates):
+    """Shifts of the dates that are there, to be kept as they are where grid, annotation and orbit are the same.
+
+    A shift is measured against annotation and orbit: with a better orbit file it has to be measured again.
+    """
+    before = store.read_attributes("acquisitions")
+    if before.get("frame") != facts["frame"]:
+        return {}
+    records = store.read_attributes("acquisitions/records")
+    same = {
+        a.date
+        for a in acquisitions
+        if a.date in records and identity(acquisition_from_json(records[a.date])) == identity(a)
+    }
+    is_as_before = same == set(before["dates"]) == {a.date for a in acquisitions}
+    known = dict(before["shifts"]) if is_as_before else _measured_shifts(store, before)
+    return {date: values for date, values in known.items() if date in same}
+
+
+def _measured_shifts(store: TrackStore, before: Mapping[str, Any]) -> dict[str, list[float | None]]:
+    """Shifts of the dates of the import before, with their standard deviations."""
+    if store.stage_state("alignment") is None:
         return dict(before["shifts"])
     names = ("azimuth_shift", "range_shift", "azimuth_sigma", "range_sigma")
     values = [store.read(f"alignment/{n}") for n in names]
@@ -299,7 +318,7 @@ def import_safe(store: TrackStore, request: SafeRequest) -> str:
     facts = _facts(frame, acquisitions, request, every)
     facts |= {"lattice": lattice_facts, "request_frame": request.frame()}
     facts["frame"] = _digest([identity(reference), content_digest(dem.height), lattice_facts])
-    facts["shifts"] = _measured_shifts(store, before, dates) if before is not None else {}
+    facts["shifts"] = _kept_shifts(store, facts, acquisitions)
     return _write(store, facts, acquisitions, dem)
 
 
@@ -340,12 +359,12 @@ def _facts(
 def _write(store: TrackStore, facts: dict[str, Any], acquisitions: Sequence[Acquisition], dem: Dem) -> str:
     digest = _digest([facts["frame"], [identity(a) for a in acquisitions], facts["shifts"]])
     store.create()
-    is_same_frame = store.read_attributes("acquisitions").get("frame") == facts["frame"]
-    for stage in COREGISTRATION:
-        if not is_same_frame:
+    if store.read_attributes("acquisitions").get("frame") == facts["frame"]:
+        store.reopen_stage("acquisitions")
+    else:
+        for stage in (*COREGISTRATION, "acquisitions"):
             store.forget_stage(stage)
-    store.forget_stage("acquisitions")
-    store.write("acquisitions/height", dem.height, dims=("row", "column"), units="m")
+        store.write("acquisitions/height", dem.height, dims=("row", "column"), units="m")
     store.write_attributes("acquisitions/records", {a.date: acquisition_to_json(a) for a in acquisitions})
     store.write_attributes("acquisitions", facts)
     store.finish_stage("acquisitions", {"digest": digest, "frame": facts["frame"], "subside": __version__})

@@ -15,6 +15,8 @@ import pyogrio.errors
 from subside.errors import ArgumentError
 from subside.io.codes import refuse
 
+_TEXTS = ("orbits", "dem", "aoi", "polarisation", "vertical_datum", "geoid")
+
 
 @dataclass(frozen=True)
 class SafeRequest:
@@ -60,7 +62,7 @@ class SafeRequest:
         return {
             "format": "safe",
             "sources": [str(s) for s in self.sources],
-            **{k: str(getattr(self, k)) for k in ("orbits", "dem", "aoi", "polarisation", "vertical_datum", "geoid")},
+            **{k: None if v is None else str(v) for k, v in vars(self).items() if k in _TEXTS},
             "swaths": list(self.swaths or ()),
         }
 
@@ -140,12 +142,14 @@ def option_of(options: Mapping[str, Any], request: SafeRequest) -> SafeRequest:
     Raises
     ------
     InputFileError
-        S116 for an option that is not known.
+        S116 for an option that is not known, or a value that breaks its rule.
     """
     known = {"reference_date", "vertical_datum", "geoid", "annotation_orbits"}
     for name in sorted(set(options) - known):
         refuse("S116", "option", f"`{name}` is not an option of safe, which knows {', '.join(sorted(known))}")
     values: dict[str, Any] = dict(options)
+    if not isinstance(values.get("annotation_orbits", False), bool):
+        refuse("S116", "option", f"`annotation_orbits` must be true or false, got {values['annotation_orbits']!r}")
     if "reference_date" in values:
         values["reference_date"] = str(values["reference_date"])
     if "geoid" in values:
