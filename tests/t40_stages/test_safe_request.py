@@ -29,6 +29,7 @@ def test_a_file_in_another_system_is_turned_to_degrees(tmp_path: Path):
     np.testing.assert_allclose([*area.min(axis=0), *area.max(axis=0)], BOX.bounds, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
 def test_files_without_polygon_or_system_are_refused(tmp_path: Path):
     line = tmp_path / "line.geojson"
     geopandas.GeoSeries([shapely.LineString([(115, 35), (115.1, 35.1)])], crs="EPSG:4326").to_file(line)
