@@ -1,0 +1,1 @@
+"""The report: what the studies found, as one document."""

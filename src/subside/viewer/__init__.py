@@ -1,0 +1,1 @@
+"""The viewer: points on a map in a browser, without a network."""
