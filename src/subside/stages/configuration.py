@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import tomlkit
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from tomlkit.items import Table
 
 from subside.errors import ProjectError
 from subside.stages.stage import Parameters, Stage
+
+
+STUDY: Final = "study"
+"""Table of the studies, which are no stages."""
 
 
 def load_parameters(
@@ -41,7 +46,7 @@ def load_parameters(
         For an unknown stage or parameter, or a value that breaks its rule; every fault is listed.
     """
     names = {s.name for s in stages}
-    unknown = sorted(set(configuration) - names - {"project"})
+    unknown = sorted(set(configuration) - names - {"project", STUDY})
     if unknown:
         raise ProjectError(
             f"{file}: no stage is called {', '.join(unknown)}; the stages are {', '.join(sorted(names))}"
@@ -93,18 +98,23 @@ def default_toml(stages: Sequence[Stage], project: str) -> str:
     document.add(tomlkit.comment(f"subside project {project}. Every line is a default: edit what you know better."))
     document.add(tomlkit.comment("Memory, workers and cluster are given on the command line: they change no result."))
     for stage in stages:
-        table = tomlkit.table()
-        for name, field in stage.parameters.model_fields.items():
-            table.add(tomlkit.comment(_describe(field)))
-            value = field.get_default(call_default_factory=True)
-            if value is None:
-                table.add(tomlkit.comment(f"{name} ="))
-            else:
-                table.add(name, _plain(value))
         document.add(tomlkit.nl())
         document.add(tomlkit.comment(stage.title))
-        document.add(stage.name, table)
+        document.add(stage.name, parameter_table(stage.parameters))
     return tomlkit.dumps(document)
+
+
+def parameter_table(model: type[BaseModel]) -> Table:
+    """Lay out the defaults of a parameter model, each with its unit, bounds and source as a comment."""
+    table = tomlkit.table()
+    for name, field in model.model_fields.items():
+        table.add(tomlkit.comment(_describe(field)))
+        value = field.get_default(call_default_factory=True)
+        if value is None:
+            table.add(tomlkit.comment(f"{name} ="))
+        else:
+            table.add(name, _plain(value))
+    return table
 
 
 def _plain(value: Any) -> Any:
@@ -136,10 +146,21 @@ def parameter_reference(stages: Sequence[Stage]) -> str:
         "",
     ]
     for stage in stages:
-        title = f"{stage.title[0].upper()}{stage.title[1:]}."
-        lines += [f"## {stage.name}", "", title, "", "| parameter | default | meaning |", "|---|---|---|"]
-        for name, field in stage.parameters.model_fields.items():
-            default = _plain(field.get_default(call_default_factory=True))
-            lines.append(f"| `{name}` | `{default}` | {_describe(field)} |")
-        lines.append("")
+        lines += parameter_section(stage.name, stage.title, stage.parameters)
     return "\n".join(lines)
+
+
+def parameter_section(name: str, title: str, model: type[BaseModel]) -> list[str]:
+    """Lines of the reference page about one parameter model."""
+    lines = [
+        f"## {name}",
+        "",
+        f"{title[0].upper()}{title[1:]}.",
+        "",
+        "| parameter | default | meaning |",
+        "|---|---|---|",
+    ]
+    for parameter, field in model.model_fields.items():
+        default = _plain(field.get_default(call_default_factory=True))
+        lines.append(f"| `{parameter}` | `{default}` | {_describe(field)} |")
+    return [*lines, ""]
