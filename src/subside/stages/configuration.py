@@ -14,7 +14,6 @@ from tomlkit.items import Table
 from subside.errors import ProjectError
 from subside.stages.stage import Parameters, Stage
 
-
 STUDY: Final = "study"
 """Table of the studies, which are no stages."""
 
