@@ -117,8 +117,14 @@ class Scale:
 
 
 def draw_points(
-    axes: Axes, positions: PointPositions, values: npt.NDArray[np.floating], *, scale: Scale, title: str = ""
-) -> None:
+    axes: Axes,
+    positions: PointPositions,
+    values: npt.NDArray[np.floating],
+    *,
+    scale: Scale,
+    title: str = "",
+    has_bar: bool = True,
+) -> Any:
     """Draw a value at each point.
 
     Parameters
@@ -133,20 +139,29 @@ def draw_points(
         Colours and range; the label, with its range, goes beside the colour bar.
     title : str
         Title of the panel.
+    has_bar : bool
+        Whether the panel has a colour bar of its own.
+
+    Returns
+    -------
+    ScalarMappable or None
+        For a colour bar shared by panels; None where there was nothing to draw.
     """
     across, along = positions.across, positions.along
     is_drawn = np.isfinite(across) & np.isfinite(along) & np.isfinite(values)
     frame_map(axes, positions, title=title)
     if not is_drawn.any():
         say(axes, "no point to draw")
-        return
+        return None
     x, y, v = across[is_drawn], along[is_drawn], np.asarray(values, np.float64)[is_drawn]
     if len(x) <= SCATTER_POINTS:
         size = float(np.clip(30_000.0 / len(x), 0.6, 40.0))
         drawn = axes.scatter(x, y, c=v, s=size, cmap=scale.colours, norm=scale.norm, linewidths=0, rasterized=True)
     else:
         drawn = _draw_cells(axes, x, y, v, scale=scale, aspect=positions.aspect())
-    colour_bar(axes, drawn, scale.label)
+    if has_bar:
+        colour_bar(axes, drawn, scale.label)
+    return drawn
 
 
 def _draw_cells(

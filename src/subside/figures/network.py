@@ -94,21 +94,27 @@ def network_figure(data: NetworkFigureInput) -> FigureResult:
     FigureResult
         Numbers: a row a pair, links a date, and counts.
     """
+    figure = new_figure(9.5, 5.2, "Interferogram network")
+    axes = figure.add_subplot()
+    is_known = draw_network(axes, data)
+    legend(axes, loc="upper left", bbox_to_anchor=(0.0, -0.08), ncols=6)
+    return FigureResult(figure, network_numbers(data, is_known=is_known))
+
+
+def draw_network(axes: Axes, data: NetworkFigureInput, *, title: str = "") -> bool:
+    """Draw a network in a panel; returns whether the vertical axis is the perpendicular baseline."""
     network = data.network
     is_known = data.bperp is not None and bool(np.isfinite(data.bperp).all())
     vertical = data.bperp if is_known and data.bperp is not None else np.arange(network.n_dates, dtype=float)
     when = np.asarray(date2num(date_axis(data.dates)))
-    figure = new_figure(9.5, 5.2, "Interferogram network")
-    axes = figure.add_subplot()
     label = "perpendicular baseline (m)" if is_known else "date number (baselines unknown)"
-    dress(axes, ylabel=label)
+    dress(axes, title=title, ylabel=label)
     _draw_pairs(axes, network, when, vertical)
     _draw_dates(axes, data, when, vertical)
     axes.xaxis_date()
     tidy_dates(axes)
     axes.margins(0.04, 0.08)
-    legend(axes, loc="upper left", bbox_to_anchor=(0.0, -0.08), ncols=6)
-    return FigureResult(figure, _network_numbers(data, is_known=is_known))
+    return is_known
 
 
 def _draw_pairs(axes: Axes, network: Network, when: npt.NDArray[np.float64], vertical: npt.NDArray[np.float64]) -> None:
@@ -161,7 +167,8 @@ def _draw_dates(
         )
 
 
-def _network_numbers(data: NetworkFigureInput, *, is_known: bool) -> dict[str, Any]:
+def network_numbers(data: NetworkFigureInput, *, is_known: bool) -> dict[str, Any]:
+    """Counts, links of each date and a row a pair, as JSON values."""
     network = data.network
     status = [s.value for s in network.status]
     links = np.bincount(network.used.ravel(), minlength=network.n_dates)

@@ -1,1 +1,1 @@
-"""The report: what the studies found, as one document."""
+"""The report: one HTML file, and a PDF, that a railway owner reads."""

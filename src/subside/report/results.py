@@ -1,0 +1,192 @@
+"""Summaries that studies left, read so that each number keeps its source and a missing one is just missing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from subside.errors import ProjectError
+from subside.io.atomic import read_json
+from subside.report.content import Fact, Picture, Trace, Words
+from subside.report.numbers import shown, unit_of, with_unit
+
+SUMMARY: Final = "summary.json"
+_FEWEST: Final = ("study", "results")
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """What one study left.
+
+    Attributes
+    ----------
+    name : str
+        Name of its folder.
+    folder : Path
+        Where its files are.
+    content : mapping
+        Its ``summary.json``.
+    digest : str
+        Of that file.
+    """
+
+    name: str
+    folder: Path
+    content: Mapping[str, Any]
+    digest: str
+
+    @property
+    def study(self) -> str:
+        """Name of the command that made it."""
+        return str(self.content["study"])
+
+    @property
+    def title(self) -> str:
+        """What was done, in a line."""
+        return str(self.content.get("title") or self.study)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the study left out and why."""
+        return tuple(str(w) for w in self.content.get("warnings") or ())
+
+    def trace(self, key: str) -> Trace:
+        """Source of a place in the summary."""
+        return Trace(f"{self.name}/{SUMMARY}", key, self.digest)
+
+    def find(self, *keys: str) -> tuple[str, Any]:
+        """First of several dotted keys under ``results`` that holds something: key and value; ("", None) if none."""
+        for key in keys:
+            value = at(self.content["results"], key)
+            if value is not None:
+                return f"results.{key}", value
+        return "", None
+
+    def value(self, *keys: str) -> Any:
+        """Value of the first of several keys that holds something; None if none does."""
+        return self.find(*keys)[1]
+
+    def rows(self, *keys: str) -> list[tuple[str, Mapping[str, Any]]]:
+        """Key and content of each row of a list of objects, or of each entry of an object of objects."""
+        key, value = self.find(*keys)
+        if isinstance(value, Mapping):
+            return [(f"{key}.{k}", {"name": k, **v}) for k, v in value.items() if isinstance(v, Mapping)]
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return [(f"{key}.{k}", v) for k, v in enumerate(value) if isinstance(v, Mapping)]
+        return []
+
+    def fact(
+        self, *keys: str, unit: str | None = None, factor: float = 1.0, decimals: int | None = None
+    ) -> Fact | None:
+        """Number of the first of several keys that holds one, with its unit; None if none does.
+
+        Parameters
+        ----------
+        *keys : str
+            Dotted places under ``results``.
+        unit : str, optional
+            Unit to print; by default that of the suffix of the key.
+        factor : float
+            Multiplies the value (with ``unit``).
+        decimals : int, optional
+            Fixed number of decimals.
+        """
+        key, value = self.find(*keys)
+        return None if not key else self.fact_of(key, value, unit=unit, factor=factor, decimals=decimals)
+
+    def fact_of(
+        self, key: str, value: Any, *, unit: str | None = None, factor: float = 1.0, decimals: int | None = None
+    ) -> Fact | None:
+        """Fact of a value read at a key; None where it is unknown or no single value.
+
+        Two numbers in a list are an interval.
+        """
+        scale, known_unit = (factor, unit) if unit is not None else unit_of(key)
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            if len(value) != 2 or any(not isinstance(v, (int, float)) for v in value):
+                return None
+            text = " to ".join(shown(v * scale, decimals=decimals) for v in value)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            text = shown(value * scale if scale != 1.0 else value, decimals=decimals)
+        elif value is None or isinstance(value, Mapping):
+            return None
+        else:
+            return Fact(shown(value), self.trace(key))
+        return Fact(with_unit(text, known_unit), self.trace(key))
+
+    def pictures(self) -> Iterator[tuple[str, Picture]]:
+        """Key and picture of each figure whose file is there."""
+        for figure in self.content.get("figures") or ():
+            file = self.folder / str(figure["file"])
+            if file.is_file():
+                trace = Trace(f"{self.name}/{figure['key']}.json", "", self.digest)
+                yield str(figure["key"]), Picture(file, str(figure.get("caption") or figure["key"]), trace)
+
+    def scalars(self) -> Iterator[tuple[str, Fact]]:
+        """Every single value under ``results`` with its key, lists of more than two left out."""
+        for key, value in _leaves(self.content["results"], "results"):
+            fact = self.fact_of(key, value)
+            if fact is not None:
+                yield key, fact
+
+
+def at(content: Any, key: str) -> Any:
+    """Value at a dotted key of nested objects and lists; None where there is none."""
+    for part in key.split("."):
+        if isinstance(content, Mapping):
+            content = content.get(part)
+        elif isinstance(content, Sequence) and not isinstance(content, str) and part.isdigit():
+            content = content[int(part)] if int(part) < len(content) else None
+        else:
+            return None
+    return content
+
+
+def _leaves(content: Any, key: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(content, Mapping):
+        for name, value in content.items():
+            yield from _leaves(value, f"{key}.{name}")
+    else:
+        yield key, content
+
+
+def load_study(folder: Path) -> StudyResults:
+    """Read the summary of a study.
+
+    Raises
+    ------
+    ProjectError
+        If there is none, or it is none of a study.
+    """
+    file = folder / SUMMARY
+    content = read_json(file)
+    if content is None:
+        raise ProjectError(f"{folder} holds no {SUMMARY}: the study was not run or not finished. Run it again.")
+    if not isinstance(content, Mapping) or any(k not in content for k in _FEWEST):
+        raise ProjectError(f"{file} must hold {' and '.join(_FEWEST)} of a study. Run the study again.")
+    if not isinstance(content["results"], Mapping):
+        raise ProjectError(f"`results` in {file} must be an object. Run the study again.")
+    digest = hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
+    return StudyResults(folder.name, folder, content, digest)
+
+
+def load_studies(folder: Path) -> tuple[StudyResults, ...]:
+    """Read every finished study directly under a folder, by name."""
+    return tuple(load_study(p.parent) for p in sorted(folder.glob(f"*/{SUMMARY}")))
+
+
+def sentence(*parts: str | Fact | None) -> Words | None:
+    """Words of a sentence; None where a number of it is missing, so that the sentence is left out."""
+    return None if any(p is None for p in parts) else tuple(p for p in parts if p is not None)
+
+
+def joined(sentences: Sequence[Words | None]) -> Words:
+    """Sentences that could be said, a space between them."""
+    said = [s for s in sentences if s]
+    words: list[str | Fact] = []
+    for k, one in enumerate(said):
+        words.extend(([" "] if k else []) + list(one))
+    return tuple(words)
