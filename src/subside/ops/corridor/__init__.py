@@ -1,0 +1,1 @@
+"""A railway or any other line: chainage, coverage, profile, zones, slopes, limits."""
