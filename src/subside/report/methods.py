@@ -70,14 +70,18 @@ def table_one(tracks: Sequence[TrackFacts]) -> DataTable:
         ("points: all / default set", _points),
         ("default set: PS / DS", _kinds),
         ("reference areas kept / found", _areas),
-        (
-            "median σ of the rates, line of sight",
-            lambda t: _number(t, "rates", "facts.velocity_std_median_mm_yr", t.median_sigma_mm_yr, "mm/yr"),
-        ),
+        ("median σ of the rates, line of sight", lambda t: median_sigma(t) or _UNKNOWN),
         ("digest of the rates", lambda t: _fact(t, "rates", "digest", t.digest_of("rates")[:12] or "not finished")),
     )
     body = [(label, *(read(t) for t in tracks)) for label, read in rows]
     return DataTable("The data of each track and what was made of them.", ("", *(t.name for t in tracks)), body)
+
+
+def median_sigma(track: TrackFacts) -> Fact | None:
+    """Median standard deviation of the rates of the default set; None where unknown."""
+    if track.median_sigma_mm_yr is None:
+        return None
+    return _number(track, "rates", "facts.velocity_std_median_mm_yr", track.median_sigma_mm_yr, "mm/yr")
 
 
 def _incidence(track: TrackFacts) -> str | Fact:

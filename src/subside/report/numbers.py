@@ -47,6 +47,19 @@ def unit_of(key: str) -> tuple[float, str]:
     return next(((f, u) for suffix, f, u in _UNITS if name.endswith(suffix) or last[0].endswith(suffix)), (1.0, ""))
 
 
+SUFFIXES: Final = tuple(suffix for suffix, _, _ in _UNITS)
+"""Endings of names that carry a unit."""
+
+RATE: Final = (1e3, "mm/yr")
+"""Factor and unit of a rate in m/yr whose name carries no unit."""
+
+LENGTH_MM: Final = (1e3, "mm")
+"""Factor and unit of a displacement in m whose name carries no unit."""
+
+LENGTH_KM: Final = (1e-3, "km")
+"""Factor and unit of a distance in m that is shown in km."""
+
+
 def shown(value: Any, *, decimals: int | None = None) -> str:
     """A value as text: whole numbers with thin thousands, others with three significant digits.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Final
@@ -46,7 +46,6 @@ class _Numbering:
 
     figures: int = 0
     tables: int = 0
-    anchors: dict[int, str] = field(default_factory=dict)
 
 
 def write_page(path: Path, head: TitleBlock, chapters: Sequence[Chapter]) -> Path:
@@ -186,12 +185,3 @@ def _data_uri(source: FigureResult | Path) -> str:
         except OSError as error:
             raise ProjectError(f"{source} could not be read ({error.strerror}). Run the study again.") from error
     return f"data:{media};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def all_facts(chapters: Sequence[Chapter]) -> Iterator[tuple[str, Fact]]:
-    """Title of the chapter and number, in the order of reading."""
-    from subside.report.content import facts_of
-
-    for chapter in chapters:
-        for fact in facts_of(chapter):
-            yield chapter.title, fact

@@ -11,10 +11,19 @@ from typing import Any, Final
 from subside.errors import ProjectError
 from subside.io.atomic import read_json
 from subside.report.content import Fact, Picture, Trace, Words
-from subside.report.numbers import shown, unit_of, with_unit
+from subside.report.numbers import SUFFIXES, shown, unit_of, with_unit
 
 SUMMARY: Final = "summary.json"
 _FEWEST: Final = ("study", "results")
+
+Unit = tuple[float, str]
+"""Factor and name of a unit."""
+
+Rows = list[tuple[str, Mapping[str, Any]]]
+"""Key and content of each row of a list in a summary."""
+
+Cell = str | Fact | Words
+"""A cell of a table."""
 
 
 @dataclass(frozen=True)
@@ -59,17 +68,14 @@ class StudyResults:
 
     def find(self, *keys: str) -> tuple[str, Any]:
         """First of several dotted keys under ``results`` that holds something: key and value; ("", None) if none."""
-        for key in keys:
-            value = at(self.content["results"], key)
-            if value is not None:
-                return f"results.{key}", value
-        return "", None
+        name, value = lookup(self.content["results"], keys)
+        return (f"results.{name}", value) if name else ("", None)
 
     def value(self, *keys: str) -> Any:
         """Value of the first of several keys that holds something; None if none does."""
         return self.find(*keys)[1]
 
-    def rows(self, *keys: str) -> list[tuple[str, Mapping[str, Any]]]:
+    def rows(self, *keys: str) -> Rows:
         """Key and content of each row of a list of objects, or of each entry of an object of objects."""
         key, value = self.find(*keys)
         if isinstance(value, Mapping):
@@ -78,44 +84,46 @@ class StudyResults:
             return [(f"{key}.{k}", v) for k, v in enumerate(value) if isinstance(v, Mapping)]
         return []
 
-    def fact(
-        self, *keys: str, unit: str | None = None, factor: float = 1.0, decimals: int | None = None
-    ) -> Fact | None:
+    def fact(self, *keys: str, unit: Unit | None = None, decimals: int | None = None) -> Fact | None:
         """Number of the first of several keys that holds one, with its unit; None if none does.
 
         Parameters
         ----------
         *keys : str
-            Dotted places under ``results``.
-        unit : str, optional
-            Unit to print; by default that of the suffix of the key.
-        factor : float
-            Multiplies the value (with ``unit``).
+            Dotted places under ``results``; a unit suffix may be left out.
+        unit : (float, str), optional
+            Factor and unit where the name carries none.
         decimals : int, optional
             Fixed number of decimals.
         """
-        key, value = self.find(*keys)
-        return None if not key else self.fact_of(key, value, unit=unit, factor=factor, decimals=decimals)
+        for wanted in keys:
+            key, value = self.find(wanted)
+            fact = self.fact_of(key, value, unit=unit, decimals=decimals) if key else None
+            if fact is not None:
+                return fact
+        return None
 
-    def fact_of(
-        self, key: str, value: Any, *, unit: str | None = None, factor: float = 1.0, decimals: int | None = None
-    ) -> Fact | None:
-        """Fact of a value read at a key; None where it is unknown or no single value.
+    def fact_of(self, key: str, value: Any, *, unit: Unit | None = None, decimals: int | None = None) -> Fact | None:
+        """Fact of a value read at a key; None where it is unknown or more than one value.
 
-        Two numbers in a list are an interval.
+        Two numbers in a list are an interval; ``value``, ``low`` and ``high`` an estimate with its 95 % interval;
+        ``value`` and ``std`` one with its standard deviation.
         """
-        scale, known_unit = (factor, unit) if unit is not None else unit_of(key)
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            if len(value) != 2 or any(not isinstance(v, (int, float)) for v in value):
-                return None
-            text = " to ".join(shown(v * scale, decimals=decimals) for v in value)
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            text = shown(value * scale if scale != 1.0 else value, decimals=decimals)
-        elif value is None or isinstance(value, Mapping):
-            return None
-        else:
-            return Fact(shown(value), self.trace(key))
-        return Fact(with_unit(text, known_unit), self.trace(key))
+        scale, name = unit_of(key)
+        if not name and unit is not None:
+            scale, name = unit
+        text = _text_of(value, scale, decimals)
+        return None if text is None else Fact(with_unit(text, name), self.trace(key))
+
+    def column(self, rows: Rows, *names: str, unit: Unit | None = None, decimals: int | None = None) -> list[Cell]:
+        """Cells of one column of a table of rows: the first of several names that holds a number in each."""
+        cells: list[Cell] = []
+        for key, row in rows:
+            name, value = lookup(row, names)
+            scale, word = unit_of(name)
+            text = None if not name else _text_of(value, scale if word or unit is None else unit[0], decimals)
+            cells.append("–" if text is None else Fact(text, self.trace(f"{key}.{name}")))
+        return cells
 
     def pictures(self) -> Iterator[tuple[str, Picture]]:
         """Key and picture of each figure whose file is there."""
@@ -145,8 +153,39 @@ def at(content: Any, key: str) -> Any:
     return content
 
 
+def lookup(content: Any, keys: Sequence[str]) -> tuple[str, Any]:
+    """First of several dotted keys that holds something, with or without a unit suffix; ("", None) if none does."""
+    for key in keys:
+        for suffix in ("", *SUFFIXES):
+            value = at(content, key + suffix)
+            if value is not None:
+                return key + suffix, value
+    return "", None
+
+
+def _text_of(value: Any, scale: float, decimals: int | None) -> str | None:
+    """Text of a number, an interval or an estimate; None for anything else."""
+    if isinstance(value, Mapping) and _is_number(value.get("value")):
+        middle = _text_of(value["value"], scale, decimals)
+        interval = value.get("interval") or [value.get("low"), value.get("high")]
+        if all(_is_number(v) for v in interval):
+            return f"{middle} ({_text_of(interval, scale, decimals)})"
+        return f"{middle} ± {_text_of(value['std'], scale, decimals)}" if _is_number(value.get("std")) else middle
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) != 2 or not all(_is_number(v) for v in value):
+            return None
+        return " to ".join(shown(v * scale, decimals=decimals) for v in value)
+    if _is_number(value):
+        return shown(value * scale if scale != 1.0 else value, decimals=decimals)
+    return shown(value) if isinstance(value, (str, bool)) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _leaves(content: Any, key: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(content, Mapping):
+    if isinstance(content, Mapping) and not _is_number(content.get("value")):
         for name, value in content.items():
             yield from _leaves(value, f"{key}.{name}")
     else:
