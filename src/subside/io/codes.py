@@ -262,6 +262,99 @@ _ALL = (
         "Check that longitude comes before latitude, and that the products are those of the area",
     ),
     Code(
+        "S137",
+        "layout of points not known",
+        "The columns or the content are not those of a layout of points that is read.",
+        "Give a GeoParquet or CSV exported here, an EGMS CSV or zip, a StaMPS-Visualizer CSV, or a CSV with longitude, "
+        "latitude, velocity and the line of sight",
+    ),
+    Code(
+        "S138",
+        "columns missing",
+        "A column that is needed is not in the header, or one is there twice.",
+        "Name the columns as documented for the table",
+    ),
+    Code(
+        "S139",
+        "position out of range",
+        "A longitude, latitude or projected position is unknown, outside its range, or contradicts another column.",
+        "Check that longitude and latitude are degrees and not exchanged, and remove rows without a position",
+    ),
+    Code(
+        "S140",
+        "dates repeated or out of order",
+        "Columns or rows of dates must be days of the calendar, each once, ascending where they are columns.",
+        "Sort the dates and keep each once",
+    ),
+    Code(
+        "S141",
+        "file damaged",
+        "The file breaks off, fails its checksum, or is not what its first bytes say.",
+        "Copy or download the file again",
+    ),
+    Code(
+        "S142",
+        "cell is not a number",
+        "A cell of a numeric column holds text, or a row has too many or too few cells.",
+        "Mend the row the message names; leave unknown values empty",
+    ),
+    Code(
+        "S143",
+        "no rows",
+        "The file holds no row of data.",
+        "Give a file with data",
+    ),
+    Code(
+        "S144",
+        "line of sight is not a unit vector",
+        "The length of (los_east, los_north, los_up) differs from 1 by more than 0.02, or it points down: the columns are "
+        "angles, exchanged, or point from the satellite to the ground.",
+        "Give the unit vector from the ground to the satellite, or incidence_angle and heading in degrees",
+    ),
+    Code(
+        "S145",
+        "unit not stated",
+        "A column of a quantity with a unit does not end in one that is known; a unit is never assumed.",
+        "Rename the column with its unit, such as rain_mm, depth_m, level_m, up_mm",
+    ),
+    Code(
+        "S146",
+        "rows repeated",
+        "Rows that must differ (one name, one date of a series) are there twice.",
+        "Keep one of the rows",
+    ),
+    Code(
+        "S147",
+        "coordinate system not stated",
+        "The file does not say in which coordinate system its coordinates are.",
+        "State it, for a line with --line-crs EPSG:CODE, or write it into the file",
+    ),
+    Code(
+        "S148",
+        "wrong kind of geometry",
+        "The file holds no geometry of the kind wanted, or geometries that are empty or break their rules.",
+        "Give points, lines or polygons as the option asks",
+    ),
+    Code(
+        "S149",
+        "parts of the line do not join",
+        "The parts of a line do not form one line end to end, so distances along it have no meaning.",
+        "Join the parts in a GIS, or give one of them",
+    ),
+    Code(
+        "S150",
+        "value breaks its rule",
+        "A value in a table is outside its range or contradicts another: negative rain, an end before its start, a kind "
+        "that is not known.",
+        "Mend the row the message names",
+    ),
+    Code(
+        "S151",
+        "standards not understood",
+        "The file of limits is not TOML, or a limit has a key, quantity or value that is not known.",
+        "Start from a copy of the file that is shipped and keep its keys",
+    ),
+    Code(
         "W101",
         "range pixel spacing truncated to an integer",
         "SNAP writes range_pixel_spacing without its decimals (2 m for 2.33 m), which shifts slant range by 6.6 km at "

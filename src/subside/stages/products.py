@@ -10,6 +10,7 @@ from subside.errors import ProjectError
 from subside.io.schema import PointTable, TableAttributes
 from subside.io.store import TrackStore
 from subside.stages.catalogue import STAGES
+from subside.stages.point_sources import filter_extent
 from subside.stages.tables import point_geometry
 
 
@@ -80,5 +81,5 @@ def _attributes(store: TrackStore, notes: dict[str, Any]) -> TableAttributes:
         datum=notes["datum"],
         reference_areas=areas,
         sigma_definition=notes["sigma"],
-        provenance=provenance(store),
+        provenance={**provenance(store), "filter": {"extent_m": filter_extent(store)}},
     )

@@ -237,6 +237,27 @@ def series_models(series: npt.NDArray[np.float64], days: npt.NDArray[np.float64]
     return SeriesModels(columns, at_first_date)
 
 
+def rate_and_std(
+    series: npt.NDArray[np.float64], days: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
+    """Rate and its formal standard deviation alone, by the definition of ``mean_velocity``.
+
+    Parameters
+    ----------
+    series : ndarray of float64, (point, date)
+        Displacement in any unit; a row with NaN is unknown.
+    days : ndarray of float64, (date,)
+        Days since the first date.
+
+    Returns
+    -------
+    velocity, velocity_std : ndarray of float64, (point,)
+        Unit of the series per year of 365 days. None where the dates do not determine them.
+    """
+    fit = _fit(series, _design(days / YEAR_DAYS, 1))
+    return None if fit is None else (fit.terms[0], np.sqrt(fit.variance[0]) * fit.rms)
+
+
 @dataclass(frozen=True)
 class _Fit:
     terms: npt.NDArray[np.float64]

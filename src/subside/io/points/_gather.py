@@ -1,0 +1,194 @@
+"""Blocks of a table gathered into arrays, and the checks every layout of points goes through."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from subside.conventions import MM_PER_M
+from subside.io.codes import refuse
+
+FloatArray = npt.NDArray[np.float64]
+
+DATE_NAME: Final = re.compile(r"^[Dd]?_?(\d{8})$")
+"""Column of a date: ``YYYYMMDD``, ``DYYYYMMDD`` or ``D_YYYYMMDD``, perhaps followed by a unit."""
+
+_LOS_TOLERANCE: Final = 0.02
+_HORIZONTAL_LIMIT: Final = 89.0
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A table in memory.
+
+    Attributes
+    ----------
+    columns : dict of str to ndarray, (row,)
+        float64 (NaN is unknown), int64, or object (str).
+    series : dict of str to ndarray of float32, (row, date)
+        Date columns by group, m.
+    """
+
+    columns: dict[str, npt.NDArray[Any]]
+    series: dict[str, npt.NDArray[np.float32]]
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(next(iter(self.columns.values())))
+
+
+def gather(
+    blocks: Iterable[pa.RecordBatch],
+    *,
+    columns: Sequence[str],
+    series: Mapping[str, Sequence[str]],
+    scale: float = MM_PER_M,
+) -> Gathered:
+    """Gather record batches; date columns become float32 rows in metres, one block in memory at a time.
+
+    Parameters
+    ----------
+    blocks : iterable of pyarrow.RecordBatch
+        Blocks with the columns named.
+    columns : sequence of str
+        Columns kept by themselves.
+    series : mapping of str to sequence of str
+        Groups of date columns, in the order of the dates.
+    scale : float
+        Units of the file in a metre.
+
+    Returns
+    -------
+    Gathered
+    """
+    parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in columns}
+    rows: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in series}
+    for block in blocks:
+        for name in columns:
+            parts[name].append(as_array(block.column(name)))
+        for group, names in series.items():
+            values = np.empty((block.num_rows, len(names)), np.float32)
+            for index, name in enumerate(names):
+                values[:, index] = as_array(block.column(name)) / scale
+            rows[group].append(values)
+    return Gathered({k: _joined(v) for k, v in parts.items()}, {k: _joined(v) for k, v in rows.items()})
+
+
+def _joined(parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Join parts and let go of each, so that memory holds the result and little more."""
+    if len(parts) == 1:
+        return parts.pop()
+    result = np.empty((sum(len(p) for p in parts), *parts[0].shape[1:]), parts[0].dtype)
+    start = 0
+    parts.reverse()
+    while parts:
+        part = parts.pop()
+        result[start : start + len(part)] = part
+        start += len(part)
+    return result
+
+
+def as_array(column: pa.Array) -> npt.NDArray[Any]:
+    """Arrow column as numpy: text as object, integers as int64, numbers as float64 with NaN for null."""
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return np.asarray(column.to_numpy(zero_copy_only=False), dtype=object)
+    if pa.types.is_integer(column.type) and not column.null_count:
+        return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.int64)
+    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def dates_of(names: Sequence[str], label: str) -> npt.NDArray[np.datetime64]:
+    """Dates of date columns (``YYYYMMDD`` with or without a letter), checked.
+
+    Raises
+    ------
+    InputFileError
+        S140 for what is no day, repeated, or out of order.
+    """
+    days = [re.sub(r"\D", "", n)[:8] for n in names]
+    try:
+        dates = np.array([f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in days], dtype="datetime64[D]")
+    except ValueError:
+        refuse("S140", label, f"date columns must be days YYYYMMDD, got {_first_bad_day(days)}")
+    check_dates(dates, label)
+    return dates
+
+
+def _first_bad_day(days: Sequence[str]) -> str:
+    for day in days:
+        try:
+            np.datetime64(f"{day[:4]}-{day[4:6]}-{day[6:]}")
+        except ValueError:
+            return day
+    return "none"
+
+
+def check_dates(dates: npt.NDArray[np.datetime64], label: str) -> None:
+    """Refuse dates that are not ascending and unique (S140)."""
+    wrong = np.flatnonzero(np.diff(dates) <= np.timedelta64(0, "D"))
+    if len(wrong):
+        a, b = dates[wrong[0]], dates[wrong[0] + 1]
+        what = "repeated" if a == b else "out of order"
+        refuse("S140", label, f"dates must be ascending and unique, got {b} {what} after {a}")
+
+
+def check_positions(longitude: FloatArray, latitude: FloatArray, label: str) -> None:
+    """Refuse positions that are unknown or out of range (S139); rows count from 1 below the header."""
+    is_wrong = ~(np.abs(latitude) <= _HORIZONTAL_LIMIT) | ~(np.abs(longitude) <= 360.0)
+    if is_wrong.any():
+        row = int(np.flatnonzero(is_wrong)[0])
+        refuse(
+            "S139",
+            label,
+            f"longitude and latitude must be degrees with |latitude| <= {_HORIZONTAL_LIMIT:g}, got "
+            f"({longitude[row]:g}, {latitude[row]:g}) in row {row + 1} of the data ({int(is_wrong.sum())} such)",
+        )
+
+
+def check_los(los: FloatArray, label: str) -> None:
+    """Refuse lines of sight that are no unit vectors pointing up (S144); unknown ones pass."""
+    length = np.linalg.norm(los, axis=1)
+    is_wrong = (np.abs(length - 1.0) > _LOS_TOLERANCE) | (los[:, 2] <= 0)
+    if is_wrong.any():
+        row = int(np.flatnonzero(is_wrong)[0])
+        east, north, up = los[row]
+        refuse(
+            "S144",
+            label,
+            f"the line of sight must be a unit vector that points up, got ({east:g}, {north:g}, {up:g}) of length "
+            f"{length[row]:.3f} in row {row + 1} of the data ({int(is_wrong.sum())} such)",
+        )
+
+
+def los_of_angles(incidence_deg: npt.ArrayLike, heading_deg: npt.ArrayLike) -> FloatArray:
+    """Line of sight of a right-looking radar, (point, 3), from ground to satellite.
+
+    ``(-sin(a) cos(h), sin(a) sin(h), cos(a))`` with incidence ``a`` and heading ``h`` clockwise from north.
+
+    Parameters
+    ----------
+    incidence_deg, heading_deg : array-like, (point,)
+        Degree.
+
+    Returns
+    -------
+    ndarray of float64, (point, 3)
+        East, north, up.
+    """
+    incidence, heading = np.broadcast_arrays(np.radians(incidence_deg), np.radians(heading_deg))
+    across = np.sin(incidence)
+    return np.stack([-across * np.cos(heading), across * np.sin(heading), np.cos(incidence)], axis=-1)
+
+
+def demand(names: Sequence[str], required: Sequence[str], label: str) -> None:
+    """Refuse a table that lacks columns (S138)."""
+    missing = [n for n in required if n not in names]
+    if missing:
+        refuse("S138", label, f"columns must hold {', '.join(required)}, got none of {', '.join(missing)}")
