@@ -33,7 +33,7 @@ def correlation(shares: tuple[float, float] = (0.2, 0.2), lengths: tuple[float, 
 
 
 def exponential_field(
-    rng: np.random.Generator, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], length: float, n: int = 200
+    rng: np.random.Generator, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], length: float, n: int = 80
 ) -> npt.NDArray[np.float64]:
     """Field of unit variance with correlation exp(-h / length): random waves of its spectrum."""
     k = np.sqrt((1 - rng.random(n)) ** -2 - 1) / length

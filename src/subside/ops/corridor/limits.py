@@ -42,7 +42,8 @@ class Limit:
     name : str
         What the limit is called.
     quantity : str
-        ``settlement``, ``difference`` (of settlement across a joint), ``rate``, ``slope`` (largest allowed) or ``radius`` (smallest allowed).
+        ``settlement``, ``difference`` (of settlement across a joint), ``rate``, ``slope`` (largest allowed) or
+        ``radius`` (smallest allowed).
     value : float
         Positive, in ``unit``.
     unit : str

@@ -185,7 +185,7 @@ def _cells(
     share = track_shares(std, datum.between_std)
     combined: FloatArray = np.nansum(share * (rate - datum.bias[:, None]), axis=0)
     errors = combined_errors(means, [t.correlation.lengths for t in tracks], share, datum.between_std)
-    position: FloatArray = (occupied + 0.5) * cell
+    position = np.asarray((occupied + 0.5) * cell, np.float64)
     return combined, errors, position
 
 

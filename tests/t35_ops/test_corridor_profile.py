@@ -1,0 +1,181 @@
+"""Rates of bins: against the plain mean, their intervals, tracks and sides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from corridor_points import as_track, correlation, make_points, straight
+from subside.errors import ArgumentError
+from subside.ops.corridor.bin_series import fit_bin_series
+from subside.ops.corridor.bins import make_bins
+from subside.ops.corridor.grouped import GroupRows, grouped_means
+from subside.ops.corridor.profile import make_profile, side_difference
+from subside.ops.corridor.tracks import vertical_rates
+from subside.ops.point_covariance import robust_mean
+
+
+def _flat(s: np.ndarray) -> np.ndarray:
+    return np.full(len(s), -0.004)
+
+
+def test_grouped_means_equal_robust_means_one_by_one() -> None:
+    rng = np.random.default_rng(0)
+    n, shared = 900, correlation()
+    group = rng.integers(-1, 60, n)
+    group[group == 17] = 16
+    values, std = rng.normal(0, 2, n), rng.uniform(0.5, 2, n)
+    values[::50] += 30
+    x, y = rng.uniform(0, 2000, n), rng.uniform(0, 300, n)
+    kind = rng.integers(0, 3, n).astype(np.uint8)
+    got = grouped_means(GroupRows(values, std, x, y, kind, group), 60, correlation=shared)
+    for g in range(60):
+        rows = np.flatnonzero(group == g)
+        if not len(rows):
+            assert g == 17 and np.isnan(got.mean[g]) and got.n[g] == 0
+            continue
+        wanted = robust_mean(values[rows], std[rows], shared.matrix(x[rows], y[rows], kind[rows]))
+        assert got.mean[g] == pytest.approx(wanted.mean, abs=1e-7)
+        assert got.std[g] == pytest.approx(wanted.std, rel=1e-6)
+        np.testing.assert_allclose(got.weights[rows], wanted.weights, atol=1e-7)
+        assert got.shared[g].sum() + got.own[g] == pytest.approx(wanted.std**2, rel=1e-6)
+
+
+def test_intervals_of_bins_cover_the_truth() -> None:
+    line = straight(8_000.0)
+    bins = make_bins(line, 50.0)
+    hits, pulls, plain = [], [], []
+    for seed in range(60):
+        track = as_track(make_points(line, _flat, seed=seed, half_width=150, density=400), line)
+        profile = make_profile([track], bins, half_width=150.0)
+        known = np.isfinite(profile.rate)
+        z = (profile.rate[known] + 0.004) / profile.std[known]
+        hits.append(np.mean(np.abs(z) < 1.96))
+        pulls.append(z)
+        plain.append(np.mean(np.abs(z) * profile.std[known] < 1.96 * 0.0015 / np.sqrt(profile.n_points[known])))
+    coverage = np.mean(hits)
+    assert 0.90 <= coverage <= 0.98, coverage
+    assert np.mean(plain) < 0.80, "errors that neighbours share must matter in this test"
+    assert 0.85 < np.std(np.concatenate(pulls)) < 1.15
+
+
+def test_covariance_between_bins_is_that_of_their_errors() -> None:
+    line = straight(2_000.0)
+    bins = make_bins(line, 100.0)
+    shared = correlation((0.3, 0.4), (300.0, 3000.0))
+    errors, predicted = [], []
+    for seed in range(150):
+        track = as_track(make_points(line, _flat, seed=seed, half_width=150, density=400, shared=shared), line, shared)
+        profile = make_profile([track], bins, half_width=150.0)
+        errors.append(profile.rate + 0.004)
+        i, j = np.zeros(20, np.int64), np.arange(20)
+        predicted.append(profile.errors.covariance(i, j, np.abs(bins.centre - bins.centre[0])))
+    sample = np.nanmean(np.array(errors)[:, :1] * np.array(errors), axis=0)
+    model = np.nanmean(predicted, axis=0)
+    assert model[10] > 0.25 * model[0]
+    np.testing.assert_allclose(sample, model, atol=0.25 * model[0])
+
+
+def test_a_bin_without_points_stays_unknown() -> None:
+    line = straight(3_000.0)
+    points = make_points(line, _flat, half_width=150, density=400)
+    hole = (points.easting - points.easting.min() > 1000) & (points.easting - points.easting.min() < 1400)
+    track = as_track(points.subset(~hole), line)
+    profile = make_profile([track], make_bins(line, 50.0), half_width=150.0)
+    empty = (profile.bins.start > 1060) & (profile.bins.end < 1340)
+    assert empty.sum() > 3
+    assert np.isnan(profile.rate[empty]).all() and (profile.n_points[empty] == 0).all()
+    assert np.isfinite(profile.rate[~empty]).mean() > 0.9
+
+
+def test_the_bias_between_tracks_is_found_and_part_of_the_interval() -> None:
+    line = straight(20_000.0)
+    bins = make_bins(line, 50.0)
+    shared = correlation((0.2, 0.0))
+    a = as_track(make_points(line, _flat, seed=1, half_width=150, shared=shared), line, shared)
+    b = as_track(make_points(line, _flat, seed=2, half_width=150, shared=shared, bias=0.003, name="B"), line, shared)
+    profile = make_profile([a, b], bins, half_width=150.0)
+    difference = profile.bias[1] - profile.bias[0]
+    assert difference == pytest.approx(0.003, abs=4 * 2 * profile.bias_std[0])
+    assert 2 * profile.bias_std[0] < 0.0004
+    assert profile.datum_std == pytest.approx(abs(difference) / 2)
+    alone = make_profile([a], bins, half_width=150.0)
+    assert alone.datum_std == 0.0 and np.isnan(alone.bias_std[0])
+    covered = np.abs(profile.rate + 0.004) < 1.96 * profile.std
+    assert covered[np.isfinite(profile.rate)].mean() > 0.90
+
+
+def test_tracks_that_disagree_from_place_to_place_get_wider_intervals() -> None:
+    line = straight(20_000.0)
+    bins = make_bins(line, 50.0)
+    shared = correlation((0.0, 0.0))
+    a = as_track(make_points(line, _flat, seed=1, half_width=150, shared=shared, density=400), line, shared)
+    b = as_track(
+        make_points(
+            line, lambda s: _flat(s) + 0.004 * np.sin(s / 700), seed=2, half_width=150, shared=shared, density=400
+        ),
+        line,
+        shared,
+    )
+    profile = make_profile([a, b], bins, half_width=150.0)
+    assert 0.0012 < profile.between_std < 0.003
+    same = make_profile(
+        [a, as_track(make_points(line, _flat, seed=2, half_width=150, shared=shared, density=400), line, shared)],
+        bins,
+        half_width=150.0,
+    )
+    assert same.between_std < 0.0004
+    assert np.nanmedian(profile.std) > 1.5 * np.nanmedian(same.std)
+
+
+def test_sides_that_move_apart_are_told_apart() -> None:
+    line = straight(10_000.0)
+    bins = make_bins(line, 200.0)
+    points = make_points(line, _flat, half_width=150, density=400)
+    track = as_track(points, line)
+    tilted = track.rate + np.where(track.positions.offset > 0, 0.002, 0.0)
+    from dataclasses import replace
+
+    found = side_difference([replace(track, rate=tilted)], bins, half_width=150.0)
+    none = side_difference([track], bins, half_width=150.0)
+    assert np.nanmean(found.difference) == pytest.approx(0.002, abs=0.0004)
+    z = none.difference / none.std
+    assert np.mean(np.abs(z[np.isfinite(z)]) < 1.96) > 0.86
+    assert 0.6 < np.nanstd(z) < 1.25
+    assert (found.n_left + found.n_right).sum() == (np.abs(track.positions.offset) <= 150).sum()
+
+
+def test_acceleration_and_season_of_bins() -> None:
+    line = straight(3_000.0)
+    points = make_points(line, _flat, half_width=150, density=300, n_dates=70, shared=correlation((0.0, 0.0)))
+    years = points.years
+    from dataclasses import replace
+
+    up = points.los[:, 2:]
+    bent = replace(points, displacement=np.asarray(points.displacement + up * 0.5 * -0.003 * years**2, np.float32))
+    for given, wanted in ((points, 0.0), (bent, -0.003)):
+        track = as_track(given, line)
+        profile = make_profile([track], make_bins(line, 100.0), half_width=150.0)
+        got = fit_bin_series([track], profile)
+        assert np.nanmedian(got.acceleration) == pytest.approx(wanted, abs=0.0003)
+        z = (got.acceleration - wanted) / got.acceleration_std
+        assert 0.6 < np.nanstd(z) < 1.4
+        assert np.nanmedian(got.amplitude) == pytest.approx(0.004 / float(points.los[0, 2]), rel=0.1)
+        assert got.years == pytest.approx(years[-1])
+    short = fit_bin_series([as_track(make_points(line, _flat), line)], profile)
+    assert np.isnan(short.acceleration).all() and np.isnan(short.years)
+
+
+def test_line_of_sight_becomes_vertical_only_where_it_is_known() -> None:
+    from dataclasses import replace
+
+    points = make_points(straight(1000.0), _flat)
+    factor, std, component = vertical_rates(points)
+    assert component == "vertical"
+    np.testing.assert_allclose(factor, 1 / points.los[:, 2])
+    np.testing.assert_allclose(std, 0.0015)
+    blind = replace(points, los=np.full_like(points.los, np.nan))
+    factor, _, component = vertical_rates(blind)
+    assert component == "line of sight" and (factor == 1).all()
+    with pytest.raises(ArgumentError, match="velocity_std"):
+        vertical_rates(replace(points, velocity_std=np.full(points.n_points, np.nan)))
