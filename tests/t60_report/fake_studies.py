@@ -9,8 +9,8 @@ import pandas as pd
 
 from subside.figures.geographic import MapBox, MapShape, MapSites
 from subside.figures.network import NetworkFigureInput
-from subside.figures.style import ACCENT, FigureResult, dress, new_figure
 from subside.figures.study_area import StudyAreaInput, study_area_figure
+from subside.figures.style import ACCENT, FigureResult, dress, new_figure
 from subside.figures.track_networks import TrackNetworksInput, track_networks_figure
 from subside.figures.track_rates import TrackRates, TrackRatesInput, track_rates_figure
 from subside.model.network import Network, PairStatus
@@ -73,6 +73,7 @@ def fake_track(name: str = "S1-40", *, incidence: float = 43.8, n_dates: int = 6
         areas=areas,
         sigma_definition="velocity_std is the standard deviation from temporally correlated noise",
         datum="Rates are relative to the mean of the reference areas; whether these move together is unknown.",
+        stack_digest="5c" * 16,
         median_sigma_mm_yr=1.32,
         stages=stages,
         source={"format": "safe"},

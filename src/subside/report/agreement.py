@@ -144,9 +144,9 @@ def _sensitivity(results: StudyResults) -> list[Words | None]:
     angle = results.fact("sensitivity.angle_deg", "sensitivity.angle")
     return [
         sentence(
-            "The comparison takes the motion to be vertical. Motion to the east of v would appear as a difference of ",
+            "The comparison takes the motion to be vertical. A motion v to the east would appear as a difference of ",
             east,
-            " v between the tracks, and motion to the north as ",
+            " v between the tracks, and one to the north as ",
             north,
             " v; horizontal motion that stays below this is not excluded by the agreement.",
         ),

@@ -42,8 +42,7 @@ def caveats_chapter(tracks: Sequence[TrackFacts], studies: Sequence[StudyResults
 
 
 def _los_fact(track: TrackFacts, text: str) -> Fact:
-    digest = track.digest_of("select") or track.digest_of("survey")
-    return Fact(text, Trace(f"tracks/{track.name}.zarr/stack", "los_east, los_north, los_up", digest))
+    return Fact(text, Trace(f"tracks/{track.name}.zarr/stack", "los_east, los_north, los_up", track.stack_digest))
 
 
 def _sideways(track: TrackFacts) -> list[Words]:
@@ -90,7 +89,7 @@ def _datum(tracks: Sequence[TrackFacts]) -> list[Words]:
 
 
 def _aliasing(track: TrackFacts) -> list[Words]:
-    trace = Trace(f"tracks/{track.name}.zarr/stack", "wavelength", track.digest_of("survey"))
+    trace = Trace(f"tracks/{track.name}.zarr/stack", "wavelength", track.stack_digest)
     quarter = Fact(with_unit(shown(track.wavelength * 1e3 / 4, decimals=0), "mm"), trace)
     return [
         (
@@ -106,7 +105,7 @@ def _aliasing(track: TrackFacts) -> list[Words]:
 def _gaps(track: TrackFacts) -> list[Words]:
     if track.longest_gap_days is None:
         return []
-    trace = Trace(f"tracks/{track.name}.zarr/stack", "dates", track.digest_of("survey"))
+    trace = Trace(f"tracks/{track.name}.zarr/stack", "dates", track.stack_digest)
     return [
         (
             f"{track.name}: the longest time without an image is ",

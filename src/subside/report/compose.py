@@ -128,9 +128,10 @@ def _named(track: TrackFacts) -> str:
 def _appendix(chapters: Sequence[Chapter], studies: Sequence[StudyResults]) -> Chapter:
     intro = Paragraph(
         (
-            "Each number of the text, where it is printed first, with the file it was read from, its place in that "
-            "file and the digest of the file or stage. File names are relative to the folders of the results and of "
-            "the project. Digests of files are BLAKE2b of their bytes, 128 bits.",
+            "Each number of the text with the chapter that prints it first, the file it was read from, its place in "
+            "that file and the start of the digest of the file or stage; the digests in full are below. File names "
+            "are relative to the folders of the results and of the project. Digests of files are BLAKE2b of their "
+            "bytes, 128 bits.",
         )
     )
     return Chapter(
@@ -139,6 +140,7 @@ def _appendix(chapters: Sequence[Chapter], studies: Sequence[StudyResults]) -> C
         blocks=[intro],
         parts=[
             Chapter("Numbers", [_number_table(chapters)]),
+            Chapter("Digests", [_digest_table(chapters)]),
             Chapter("Studies, their inputs and parameters", _study_tables(studies)),
         ],
     )
@@ -147,13 +149,19 @@ def _appendix(chapters: Sequence[Chapter], studies: Sequence[StudyResults]) -> C
 def _number_table(chapters: Sequence[Chapter]) -> DataTable:
     seen: set[Fact] = set()
     rows = []
-    for chapter in chapters:
+    for k, chapter in enumerate(chapters, start=1):
         for fact in facts_of(chapter):
             if fact not in seen:
                 seen.add(fact)
                 trace = fact.trace
-                rows.append((chapter.title, fact.text, trace.file, trace.key, trace.digest))
+                rows.append((str(k), fact.text, trace.file, trace.key, trace.digest[:12]))
     return DataTable("", ("chapter", "number", "file", "place", "digest"), rows, is_numbered=False)
+
+
+def _digest_table(chapters: Sequence[Chapter]) -> DataTable:
+    traces = (fact.trace for chapter in chapters for fact in facts_of(chapter))
+    rows = sorted({(trace.file, trace.digest or "none") for trace in traces})
+    return DataTable("", ("file", "digest"), rows, is_numbered=False)
 
 
 def _study_tables(studies: Sequence[StudyResults]) -> list[Block]:

@@ -73,7 +73,7 @@ def watch_list(results: StudyResults) -> list[Words]:
             checked = row.get("is_verified", row.get("verified"))
             tail = "" if checked else " This limit is not verified against the standard."
             said = sentence(
-                f"{row.get('name') or 'A limit'} (",
+                f"{str(row.get('name') or 'a limit').capitalize()} (",
                 value,
                 "): the greatest probability along the line of exceeding it by the end of the horizon is ",
                 fact,
@@ -114,7 +114,7 @@ def _zone_said(results: StudyResults, key: str, row: Mapping[str, Any]) -> Words
     rows = [(key, row)]
 
     def one(*names: str, unit: tuple[float, str]) -> Any:
-        cell = results.column(rows, *names, unit=unit)[0]
+        cell = results.column(rows, *names, unit=unit, decimals=1)[0]
         return None if cell == "–" else cell
 
     number = int(key.rsplit(".", 1)[-1]) + 1 if key.rsplit(".", 1)[-1].isdigit() else row.get("name")
@@ -206,9 +206,11 @@ def _limits(results: StudyResults) -> list[Block]:
     )
     unchecked = [r for _, r in rows if (r.get("is_verified") if "is_verified" in r else r.get("verified")) is False]
     if unchecked:
+        is_none = len(unchecked) == len(rows)
+        count = "None of the limits is" if is_none else f"{len(unchecked)} of {len(rows)} limits are not"
         text = (
-            f"{len(unchecked)} of {len(rows)} limits are not verified against the standard itself. Check them before "
-            "a decision rests on them; the file of limits is yours to edit."
+            f"{count} verified against the standard itself. Check them before a decision rests on them; the file of "
+            "limits is yours to edit."
         )
         blocks.append(Warned((text,)))
     return blocks

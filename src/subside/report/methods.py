@@ -20,12 +20,16 @@ SIGN_NOTE: Final = (
 )
 
 
-def _fact(track: TrackFacts, stage: str, key: str, text: str) -> Fact:
-    file = f"tracks/{track.name}.zarr/" + (f".state/{stage}.json" if track.digest_of(stage) else "stack")
-    return Fact(text, Trace(file, key, track.digest_of(stage) or track.digest_of("survey")))
+def _fact(track: TrackFacts, stage: str, key: str, text: str) -> str | Fact:
+    if text == _UNKNOWN:
+        return text
+    file = f"tracks/{track.name}.zarr/" + ("stack" if stage == "stack" else f".state/{stage}.json")
+    return Fact(text, Trace(file, key, track.digest_of(stage)))
 
 
-def _number(track: TrackFacts, stage: str, key: str, value: Any, unit: str = "", decimals: int | None = None) -> Fact:
+def _number(
+    track: TrackFacts, stage: str, key: str, value: Any, unit: str = "", decimals: int | None = None
+) -> str | Fact:
     return _fact(track, stage, key, with_unit(shown(value, decimals=decimals), unit))
 
 
@@ -71,13 +75,13 @@ def table_one(tracks: Sequence[TrackFacts]) -> DataTable:
         ("default set: PS / DS", _kinds),
         ("reference areas kept / found", _areas),
         ("median σ of the rates, line of sight", lambda t: median_sigma(t) or _UNKNOWN),
-        ("digest of the rates", lambda t: _fact(t, "rates", "digest", t.digest_of("rates")[:12] or "not finished")),
+        ("digest of the rates", lambda t: t.digest_of("rates")[:12] or "not finished"),
     )
     body = [(label, *(read(t) for t in tracks)) for label, read in rows]
     return DataTable("The data of each track and what was made of them.", ("", *(t.name for t in tracks)), body)
 
 
-def median_sigma(track: TrackFacts) -> Fact | None:
+def median_sigma(track: TrackFacts) -> str | Fact | None:
     """Median standard deviation of the rates of the default set; None where unknown."""
     if track.median_sigma_mm_yr is None:
         return None
@@ -260,7 +264,7 @@ def _stage_table(track: TrackFacts) -> DataTable:
             s.title,
             _listed(s.parameters),
             _listed(s.facts),
-            _fact(track, s.name, "digest", s.digest[:12]),
+            s.digest[:12],
         )
         for s in track.stages
     ]

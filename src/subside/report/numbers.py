@@ -86,6 +86,13 @@ def shown(value: Any, *, decimals: int | None = None) -> str:
     return str(value)
 
 
+def places_of(spread: float) -> int:
+    """Decimals that leave two digits of an uncertainty; 3 where it is zero."""
+    if not (math.isfinite(spread) and spread > 0):
+        return 3
+    return min(max(0, 1 - math.floor(math.log10(spread))), 6)
+
+
 def _rounded(value: float, decimals: int | None) -> str:
     if decimals is not None:
         return f"{value:,.{decimals}f}"

@@ -20,6 +20,11 @@ _MEDIA: Final = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jp
 _LONG: Final = 32
 """Characters above which a cell is prose."""
 
+_SILENT: Final = ("", "–", "unknown")
+"""Cells that say nothing about their column."""
+
+_TEXT_CLASS: Final = ' class="text"'
+
 
 @dataclass(frozen=True)
 class TitleBlock:
@@ -140,9 +145,16 @@ def _plain(cell: str | Fact | Words) -> str:
     return "".join(w if isinstance(w, str) else w.text for w in words)
 
 
-def _cell(cell: str | Fact | Words) -> str:
+def _cell(cell: str | Fact | Words, *, is_text: bool) -> str:
     html = _words(cell if isinstance(cell, tuple) else (cell,))
-    return f'<td class="words">{html}</td>' if len(_plain(cell)) > _LONG else f"<td>{html}</td>"
+    name = "words" if len(_plain(cell)) > _LONG else "text" if is_text else ""
+    return f'<td class="{name}">{html}</td>' if name else f"<td>{html}</td>"
+
+
+def _is_text(column: Sequence[str | Fact | Words]) -> bool:
+    """Whether a column holds words rather than numbers."""
+    cells = [plain for cell in column if (plain := _plain(cell).strip()) not in _SILENT]
+    return sum(cell[0].isalpha() for cell in cells) > len(cells) / 2
 
 
 def _table(table: DataTable, numbering: _Numbering) -> str:
@@ -150,11 +162,18 @@ def _table(table: DataTable, numbering: _Numbering) -> str:
     if table.is_numbered:
         numbering.tables += 1
         label = f"<b>Table {numbering.tables}.</b> "
-    caption = f"<caption>{label}{escape(table.caption)}</caption>" if table.caption else ""
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header)
-    rows = "\n".join("<tr>" + "".join(_cell(cell) for cell in row) + "</tr>" for row in table.rows)
+    caption = f'<p class="caption">{label}{escape(table.caption)}</p>' if table.caption else ""
+    are_text = [_is_text([row[k] for row in table.rows]) for k in range(len(table.header))]
+    head = "".join(
+        f'<th scope="col"{_TEXT_CLASS if t else ""}>{escape(h)}</th>'
+        for h, t in zip(table.header, are_text, strict=True)
+    )
+    rows = "\n".join(
+        "<tr>" + "".join(_cell(c, is_text=t) for c, t in zip(row, are_text, strict=True)) + "</tr>"
+        for row in table.rows
+    )
     return (
-        f'<div class="scroll" tabindex="0"><table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>'
+        f'{caption}<div class="scroll" tabindex="0"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>'
         "\n</table></div>"
     )
 

@@ -72,9 +72,9 @@ def series_findings(results: StudyResults) -> list[Words]:
         group, driver = row.get("group") or row.get("site") or row.get("name"), row.get("driver") or row.get("against")
         lag = results.column([(key, row)], "lag_days", "lag")[0]
         if claimed is True and lag != "–" and not isinstance(lag, tuple):
-            found.append(sentence(f"The season of {group} follows {driver} with a lag of ", lag, " days."))
+            found.append(sentence(f"The season of the group “{group}” follows {driver} with a lag of ", lag, " days."))
         elif claimed is False:
-            found.append((f"No lag behind {driver} is claimed for {group}.",))
+            found.append((f"No lag behind {driver} is claimed for the group “{group}”.",))
     return [f for f in found if f]
 
 

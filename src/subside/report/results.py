@@ -11,7 +11,7 @@ from typing import Any, Final
 from subside.errors import ProjectError
 from subside.io.atomic import read_json
 from subside.report.content import Fact, Picture, Trace, Words
-from subside.report.numbers import SUFFIXES, shown, unit_of, with_unit
+from subside.report.numbers import SUFFIXES, places_of, shown, unit_of, with_unit
 
 SUMMARY: Final = "summary.json"
 _FEWEST: Final = ("study", "results")
@@ -122,7 +122,10 @@ class StudyResults:
             name, value = lookup(row, names)
             scale, word = unit_of(name)
             text = None if not name else _text_of(value, scale if word or unit is None else unit[0], decimals)
-            cells.append("–" if text is None else Fact(text, self.trace(f"{key}.{name}")))
+            if text is None or isinstance(value, (str, bool)):
+                cells.append(text or "–")
+            else:
+                cells.append(Fact(text, self.trace(f"{key}.{name}")))
         return cells
 
     def pictures(self) -> Iterator[tuple[str, Picture]]:
@@ -166,18 +169,29 @@ def lookup(content: Any, keys: Sequence[str]) -> tuple[str, Any]:
 def _text_of(value: Any, scale: float, decimals: int | None) -> str | None:
     """Text of a number, an interval or an estimate; None for anything else."""
     if isinstance(value, Mapping) and _is_number(value.get("value")):
-        middle = _text_of(value["value"], scale, decimals)
-        interval = value.get("interval") or [value.get("low"), value.get("high")]
-        if all(_is_number(v) for v in interval):
-            return f"{middle} ({_text_of(interval, scale, decimals)})"
-        return f"{middle} ± {_text_of(value['std'], scale, decimals)}" if _is_number(value.get("std")) else middle
+        return _estimate_text(value, scale, decimals)
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != 2 or not all(_is_number(v) for v in value):
             return None
-        return " to ".join(shown(v * scale, decimals=decimals) for v in value)
+        places = decimals if decimals is not None else places_of(abs(value[1] - value[0]) * abs(scale))
+        return " to ".join(shown(float(v) * scale, decimals=places) for v in value)
     if _is_number(value):
         return shown(value * scale if scale != 1.0 else value, decimals=decimals)
     return shown(value) if isinstance(value, (str, bool)) else None
+
+
+def _estimate_text(value: Mapping[str, Any], scale: float, decimals: int | None) -> str:
+    """Estimate with its interval or standard deviation, all with two digits of the uncertainty."""
+    interval = value.get("interval") or [value.get("low"), value.get("high")]
+    std = value.get("std")
+    if all(_is_number(v) for v in interval):
+        places = decimals if decimals is not None else places_of(0.5 * abs(interval[1] - interval[0]) * abs(scale))
+        ends = " to ".join(shown(float(v) * scale, decimals=places) for v in interval)
+        return f"{shown(float(value['value']) * scale, decimals=places)} ({ends})"
+    if std is not None and _is_number(std):
+        places = decimals if decimals is not None else places_of(abs(std * scale))
+        return " ± ".join(shown(float(v) * scale, decimals=places) for v in (value["value"], std))
+    return shown(float(value["value"]) * scale, decimals=decimals)
 
 
 def _is_number(value: Any) -> bool:

@@ -33,10 +33,11 @@ li{margin:.25rem 0}
 .warned{border-left:4px solid var(--warn);background:#fbf1ee;padding:.55rem .8rem;overflow-wrap:anywhere}
 figure{margin:1.1rem 0}
 img{display:block;max-width:100%;height:auto;margin:0 auto}
-figcaption,caption{color:var(--muted);font-size:.9rem;text-align:left}
-figcaption{margin-top:.4rem;max-width:44rem}
-caption{padding:0 0 .35rem;caption-side:top}
-figcaption b,caption b{color:var(--ink)}
+figcaption,.caption{color:var(--muted);font-size:.9rem;max-width:44rem}
+figcaption{margin-top:.4rem}
+.caption{margin:1.1rem 0 0}
+.caption+.scroll{margin-top:.1rem}
+figcaption b,.caption b{color:var(--ink)}
 .scroll{overflow-x:auto;margin:.5rem 0 1rem}
 figure .scroll{margin:0}
 table{border-collapse:collapse;font-size:.9rem;min-width:50%}
@@ -44,6 +45,7 @@ th,td{padding:.32rem .7rem;border-bottom:1px solid var(--line);text-align:right;
 th{border-bottom:2px solid var(--muted);font-weight:600;vertical-align:bottom}
 th:first-child,td:first-child{text-align:left;padding-left:0}
 td{font-variant-numeric:tabular-nums}
+th.text,td.text{text-align:left}
 td.words,td:first-child.words{white-space:normal;text-align:left;min-width:13rem;max-width:32rem;overflow-wrap:anywhere}
 td.words .fact{white-space:normal}
 @media (max-width:640px){
@@ -64,7 +66,7 @@ main>section{border:0;border-radius:0;padding:0;margin:0 0 5mm}
 section.page{break-before:page}
 h1{font-size:19pt}
 h2{font-size:13.5pt;border-bottom:1px solid var(--line);padding-bottom:1mm}
-h2,h3,h4,caption{break-after:avoid}
+h2,h3,h4,.caption,p:has(+ul){break-after:avoid}
 figure,tr,.warned{break-inside:avoid}
 p{orphans:3;widows:3}
 p,ul,figcaption{max-width:none}
@@ -73,7 +75,8 @@ a{color:inherit;text-decoration:none}
 figure img{max-width:100%;width:auto;max-height:175mm}
 table{font-size:8pt;width:100%}
 th,td{padding:.9mm 1.4mm;white-space:normal}
-td.words{min-width:0;overflow-wrap:anywhere}
+td.words,td:first-child.words{min-width:0;overflow-wrap:anywhere}
+td:first-child{min-width:11mm}
 thead{display:table-header-group}
 .warned{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 }

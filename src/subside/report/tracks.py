@@ -83,6 +83,8 @@ class TrackFacts:
         Reference areas.
     sigma_definition, datum : str
         In words.
+    stack_digest : str
+        Of the images, or of the acquisitions where these are not a stack yet.
     median_sigma_mm_yr : float or None
         Of the default set.
     outline : tuple of float arrays, or None
@@ -117,6 +119,7 @@ class TrackFacts:
     areas: tuple[Mapping[str, Any], ...] = ()
     sigma_definition: str = ""
     datum: str = ""
+    stack_digest: str = ""
     median_sigma_mm_yr: float | None = None
     outline: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
     stages: tuple[StageFacts, ...] = ()
@@ -129,7 +132,9 @@ class TrackFacts:
         return bool(self.points)
 
     def digest_of(self, stage: str) -> str:
-        """Digest of a stage; empty where it is not finished."""
+        """Digest of a stage, or of the stack; empty where it is not finished."""
+        if stage == "stack":
+            return self.stack_digest
         return next((s.digest for s in self.stages if s.name == stage), "")
 
 
@@ -172,6 +177,7 @@ def track_facts(store: TrackStore, *, status: Sequence[Mapping[str, Any]] = ()) 
         range_spacing=facts["range_spacing"],
         longest_gap_days=_longest_gap(dates),
         outline=_outline(store),
+        stack_digest=str((store.stage_state("stack") or store.stage_state("acquisitions") or {}).get("digest", "")),
         stages=_stages(store, status),
         source=facts.get("request") or {},
         findings=tuple(f"{f['code']} {f['message']}" for f in facts.get("findings") or ()),
