@@ -14,12 +14,13 @@ from rich.table import Table as ConsoleTable
 from subside.cli.showing import figure_keys, make_figure, save_figure, truth_path
 from subside.errors import ProjectError
 from subside.figures import FigureResult
-from subside.figures.summary_page import PageFigure, Section, Table, write_summary
 from subside.io.atomic import write_json
 from subside.io.export import export
 from subside.io.project import Project
 from subside.io.store import TrackStore
 from subside.ops.score import Row, Score
+from subside.report.content import Chapter, DataTable, Paragraph, Picture
+from subside.report.page import TitleBlock, write_page
 from subside.stages.executor import Resources
 from subside.stages.logs import start_logging
 from subside.stages.products import point_table
@@ -126,24 +127,26 @@ def _write_page(
         (s["stage"], s["state"], f"{s['wall_seconds']:.1f}", f"{s['peak_bytes'] / 1e9:.2f}", _words(s["facts"]))
         for s in stages
     ]
-    recovered = Table(("quantity", "stratum", "value"), _shown(score))
-    sections = [
-        Section(
+    recovered = DataTable("Recovered against true.", ("quantity", "stratum", "value"), _shown(score))
+    done = DataTable("Stages and the facts they left.", ("stage", "state", "wall s", "peak GB", "facts"), facts)
+    chapters = [
+        Chapter(
             "What this is",
             [
-                "A simulated track with known truth, processed by the same commands as real data.",
-                "Velocities are along the line of sight, positive toward the satellite, relative to reference areas "
-                f"whose own motion is unknown; {store.read_attributes('rates')['sigma']}.",
+                Paragraph(("A simulated track with known truth, processed by the same commands as real data.",)),
+                Paragraph(
+                    (
+                        "Velocities are along the line of sight, positive toward the satellite, relative to reference "
+                        f"areas whose own motion is unknown; {store.read_attributes('rates')['sigma']}.",
+                    )
+                ),
             ],
         ),
-        Section("Recovered against true", tables=[recovered]),
-        Section("What was done", tables=[Table(("stage", "state", "wall s", "peak GB", "facts"), facts)]),
-        Section(
-            "Figures",
-            figures=[PageFigure(r.figure, _caption(key, title)) for key, (title, r) in figures.items()],
-        ),
+        Chapter("Recovered against true", [recovered]),
+        Chapter("What was done", [done]),
+        Chapter("Figures", [Picture(r, _caption(key, title)) for key, (title, r) in figures.items()]),
     ]
-    write_summary(path, "subside demonstration", sections)
+    write_page(path, TitleBlock("subside demonstration"), chapters)
 
 
 def _words(facts: Mapping[str, object]) -> str:
