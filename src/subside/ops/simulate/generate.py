@@ -21,14 +21,15 @@ Float64 = npt.NDArray[np.float64]
 _STREAMS = ("relief", "baselines", "land", "points", "height_error", "frozen", "dates")
 
 
-def _day_of_year(dates: npt.NDArray[np.datetime64]) -> Float64:
+def day_of_year(dates: npt.NDArray[np.datetime64]) -> Float64:
+    """Days since the start of the year of the first date, (date,)."""
     start = dates[0].astype("datetime64[Y]").astype("datetime64[D]")
     result: Float64 = (dates - start).astype("timedelta64[D]").astype(np.float64)
     return result
 
 
 @dataclass(frozen=True)
-class _Ground:
+class Ground:
     """Layout of the scene: land cover, points and coherence."""
 
     stratum: npt.NDArray[np.uint8]
@@ -42,7 +43,7 @@ class _Ground:
 
 def _season_curves(spec: SceneSpec, dates: npt.NDArray[np.datetime64]) -> tuple[Float64, Float64]:
     """Decorrelation clock and visibility of each class, (class, date)."""
-    day = _day_of_year(dates)
+    day = day_of_year(dates)
     omega = 2 * np.pi / DAYS_PER_YEAR
     clock, visibility = [], []
     for c in spec.speckle.classes:
@@ -57,7 +58,7 @@ def _make_ground(
     dates: npt.NDArray[np.datetime64],
     rngs: dict[str, np.random.Generator],
     response: ImpulseResponse,
-) -> _Ground:
+) -> Ground:
     rng, classes = rngs["land"], spec.speckle.classes
     segment = fields.segments(rng, spec.geometry, spec.speckle.segment_size)
     of_segment = fields.assign_classes(rng, segment, classes)
@@ -98,14 +99,14 @@ def _make_ground(
         clock=clock,
         visibility=visibility,
     )
-    return _Ground(
+    return Ground(
         stratum, covers[of_segment][segment], segment, power, point, coherence, spread(drift / DAYS_PER_YEAR)
     )
 
 
 def _displacement(spec: SceneSpec, dates: npt.NDArray[np.datetime64]) -> tuple[Float32, Float32]:
     """Velocity (azimuth, range) m/yr and displacement (date, azimuth, range) m, zero at the first date."""
-    day = _day_of_year(dates)
+    day = day_of_year(dates)
     days = day - day[0]
     g, d = spec.geometry, spec.deformation
     velocity = sum((fields.bowl_field(b, g) for b in d.rates), np.zeros((g.lines, g.samples)))
@@ -132,7 +133,7 @@ def _height_phase_factor(spec: SceneSpec, view: View, corners: Float64) -> Float
 
 
 @dataclass(frozen=True)
-class _DateStreams:
+class DateStreams:
     """Random numbers of one date."""
 
     fading: np.random.Generator
@@ -140,7 +141,7 @@ class _DateStreams:
     delay: np.random.Generator
 
     @classmethod
-    def of(cls, seed: np.random.SeedSequence) -> _DateStreams:
+    def of(cls, seed: np.random.SeedSequence) -> DateStreams:
         """Spawn the streams of a date from its seed."""
         return cls(*(np.random.default_rng(s) for s in seed.spawn(3)))
 
@@ -156,11 +157,11 @@ def _delay(spec: SceneSpec, rng: np.random.Generator, relief: Float64) -> tuple[
 
 
 @dataclass(frozen=True)
-class _Clutter:
+class Clutter:
     """Amplitudes of the parts of the clutter on the padded grid."""
 
     response: ImpulseResponse
-    ground: _Ground
+    ground: Ground
     frozen: npt.NDArray[np.complex64]
     memory: FadingMemory
 
@@ -168,7 +169,7 @@ class _Clutter:
         """Extend a field of the scene to the padded grid."""
         return self.response.pad(field, is_repeated=True)
 
-    def reflectivity(self, index: int, streams: _DateStreams, days: Float64) -> npt.NDArray[np.complex64]:
+    def reflectivity(self, index: int, streams: DateStreams, days: Float64) -> npt.NDArray[np.complex64]:
         """Clutter and thermal noise of a date before its phase, unit clutter power times backscatter."""
         c = self.ground.coherence
         previous = max(index - 1, 0)
@@ -215,7 +216,7 @@ def simulate(spec: SceneSpec, *, seed: int) -> SimulatedScene:
     """
     seeds = dict(zip(_STREAMS, np.random.SeedSequence(seed).spawn(len(_STREAMS)), strict=True))
     rngs = {name: np.random.default_rng(seeds[name]) for name in _STREAMS[:-1]}
-    streams = [_DateStreams.of(s) for s in seeds["dates"].spawn(spec.dates.n_dates)]
+    streams = [DateStreams.of(s) for s in seeds["dates"].spawn(spec.dates.n_dates)]
     g = spec.geometry
     dates = make_dates(spec.dates)
     reference = len(dates) // 2
@@ -236,7 +237,7 @@ def simulate(spec: SceneSpec, *, seed: int) -> SimulatedScene:
     slc = np.empty(shape, dtype=np.complex64)
     phase, atmosphere, ramp = (np.empty(shape, dtype=np.float32) for _ in range(3))
     relief = view.arrays["height"].astype(np.float64) - g.mean_height
-    clutter = _Clutter(response, ground, response.noise(rngs["frozen"]), FadingMemory())
+    clutter = Clutter(response, ground, response.noise(rngs["frozen"]), FadingMemory())
     for k, stream in enumerate(streams):
         atmosphere[k], ramp[k] = _delay(spec, stream.delay, relief)
         factor = _height_phase_factor(spec, view, bperp[k])

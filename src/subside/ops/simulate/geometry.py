@@ -41,15 +41,24 @@ class View:
     arrays: dict[str, npt.NDArray[np.float64] | npt.NDArray[np.float32]]
 
 
-def _ranges(geometry: GeometrySpec) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Slant range (m) and incidence angle (rad) of each sample, on the sphere."""
-    re, r0, inc0 = EARTH_RADIUS, geometry.slant_range, geometry.incidence_angle
+def view_angles(
+    slant_range: float, incidence: float, ground: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Slant range (m) and incidence angle (rad) at ground ranges (m) from a place where both are known.
+
+    On the sphere of :data:`EARTH_RADIUS`, from a circular orbit.
+    """
+    re, r0, inc0 = EARTH_RADIUS, slant_range, incidence
     orbit = np.sqrt(re**2 + r0**2 + 2 * re * r0 * np.cos(inc0))
     centre = np.arcsin(r0 * np.sin(inc0) / orbit)
-    ground = (np.arange(geometry.samples) - (geometry.samples - 1) / 2) * geometry.range_spacing
     slant = np.sqrt(re**2 + orbit**2 - 2 * re * orbit * np.cos(centre + ground / re))
-    incidence = np.arccos((orbit**2 - re**2 - slant**2) / (2 * re * slant))
-    return slant, incidence
+    return slant, np.arccos((orbit**2 - re**2 - slant**2) / (2 * re * slant))
+
+
+def _ranges(geometry: GeometrySpec) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Slant range (m) and incidence angle (rad) of each sample, on the sphere."""
+    ground = (np.arange(geometry.samples) - (geometry.samples - 1) / 2) * geometry.range_spacing
+    return view_angles(geometry.slant_range, geometry.incidence_angle, ground)
 
 
 def make_view(geometry: GeometrySpec, rng: np.random.Generator) -> View:
