@@ -128,9 +128,15 @@ def zone(start: float, end: float, mean: float, lowest: float) -> dict[str, obje
         "end": end,
         "start_low": start - 300.0,
         "start_high": start + 200.0,
+        "end_low": end - 250.0,
+        "end_high": end + 350.0,
+        "is_start_open": False,
+        "is_end_open": False,
         "length": end - start,
         "mean": mean,
         "lowest": lowest,
+        "bin_low": 0.95 * lowest,
+        "bin_high": 0.4 * mean,
         "probability": 0.999,
     }
 
@@ -141,12 +147,45 @@ def write_corridor(out: Path) -> None:
     folder.warn("The line leaves the data between km 0.0 and km 1.2; nothing is said there.")
     folder.finish(
         {
-            "line": {"length": 150_200.0},
-            "coverage": {"n_points": 184_211, "density_per_km2": 204.3, "longest_uncovered": 1210.0},
+            "line": {"length": 150_200.0, "name": "Rizhao–Lankao"},
+            "coverage": {
+                "n_points": 184_211,
+                "density_per_km2": 204.3,
+                "longest_uncovered": 1210.0,
+                "uncovered": 4100.0,
+            },
+            "profile": {"bin_length": 100.0, "std_median": 0.0011},
+            "years": 4.21,
+            "chords": [
+                {
+                    "chord": 100.0,
+                    "quantity": "slope",
+                    "slope_max": 0.00055,
+                    "slope_at": 118_050.0,
+                    "slope_std": 0.00005,
+                    "slope_mdc": 0.0001,
+                    "n_detected": 12,
+                },
+                {"chord": 100.0, "quantity": "radius", "radius_min": 45_500.0, "radius_mdc": 90_000.0, "n_detected": 3},
+            ],
+            "detectability": [
+                {
+                    "depth": 0.018,
+                    "wavelength": 40.0,
+                    "points": "DS",
+                    "window": 265.0,
+                    "is_detectable": False,
+                    "reasons": ["the filter window of 265 m is longer than the dip"],
+                    "slope": 0.0014,
+                    "mdc": 0.0021,
+                }
+            ],
+            "statements": ["One track: its datum uncertainty is not known and not part of the intervals."],
+            "limits_assumption": "Motion is taken to continue at the estimated constant rate.",
             "zones": [zone(51_200.0, 71_300.0, -0.021, -0.039), zone(112_000.0, 127_100.0, -0.046, -0.081)],
             "total_length": 35_200.0,
             "total_interval": [34_400.0, 36_100.0],
-            "rule": {"threshold": 0.01, "min_length": 1000.0},
+            "rule": "A zone is a stretch of line whose smooth rate is below -10 mm/yr over at least 1000 m.",
             "limits": [
                 {
                     "name": "settlement of a ballastless subgrade",
@@ -155,11 +194,14 @@ def write_corridor(out: Path) -> None:
                     "unit": "mm",
                     "probability_now_max": 0.2,
                     "probability_horizon_max": 0.97,
+                    "length_now": 0.0,
+                    "length_horizon": 33_000.0,
+                    "years_median_min": 0.4,
                     "source": "content of TB 10621",
                     "is_verified": False,
                 }
             ],
-            "areas": [{"name": "airport", "n_points": 431, "mean": -0.014, "std": 0.001}],
+            "areas": [{"name": "airport", "n_points": 431, "mean": -0.014, "std": 0.001, "p05": -0.028, "p95": -0.004}],
         }
     )
 

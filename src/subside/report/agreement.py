@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from subside.report.common import paragraph, pictures, table_of
+from subside.report.common import Column, paragraph, pictures, table_of
 from subside.report.content import Block, Words
 from subside.report.numbers import RATE
 from subside.report.results import StudyResults, sentence
@@ -59,15 +59,15 @@ def agreement_blocks(results: StudyResults) -> list[Block]:
         results,
         results.rows("strata"),
         (
-            ("by", ("by",), None),
-            ("class", ("label", "name", "class"), None),
-            ("cells", ("n", "n_cells"), None),
-            ("r", ("pearson", "r"), None),
-            ("bias (mm/yr)", ("bias",), RATE),
-            ("σ of the difference (mm/yr)", ("sigma",), RATE),
-            ("RMSE (mm/yr)", ("rmse",), RATE),
-            ("σ expected (mm/yr)", ("predicted",), RATE),
-            ("observed / expected", ("calibration", "ratio"), None),
+            Column("by", ("by",)),
+            Column("class", ("label", "name", "class")),
+            Column("cells", ("n", "n_cells")),
+            Column("r", ("pearson", "r")),
+            Column("bias (mm/yr)", ("bias",), RATE),
+            Column("σ of the difference (mm/yr)", ("sigma",), RATE),
+            Column("RMSE (mm/yr)", ("rmse",), RATE),
+            Column("σ expected (mm/yr)", ("predicted",), RATE),
+            Column("observed / expected", ("calibration", "ratio")),
         ),
         caption="Agreement by class of the cells, with 95 % intervals in brackets.",
         file="strata.csv",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from subside.report.content import Block, Chapter, DataTable, Paragraph, Warned, Words
 from subside.report.results import Cell, Rows, StudyResults, Unit, joined
@@ -11,8 +11,26 @@ from subside.report.results import Cell, Rows, StudyResults, Unit, joined
 MOST_ROWS: Final = 60
 """Rows of a table printed in the report; the rest is in the file that the study wrote."""
 
-Column = tuple[str, tuple[str, ...], Unit | None]
-"""Heading, names of the value in a row, and the unit where the name carries none."""
+
+class Column(NamedTuple):
+    """A column of a table of rows of a summary.
+
+    Attributes
+    ----------
+    heading : str
+        Printed above it, with its unit.
+    names : tuple of str
+        Names of the value in a row, the first that holds something counts; ``low:high`` is an interval of two.
+    unit : (float, str) or None
+        Factor and unit where the name carries none.
+    decimals : int or None
+        Fixed number of decimals.
+    """
+
+    heading: str
+    names: tuple[str, ...]
+    unit: Unit | None = None
+    decimals: int | None = None
 
 
 def absent(title: str, why: str) -> Chapter:
@@ -101,10 +119,10 @@ def table_of(
     """
     shown = rows[:MOST_ROWS]
     kept: list[tuple[str, list[Cell]]] = []
-    for heading, names, unit in columns:
-        cells = results.column(shown, *names, unit=unit)
+    for column in columns:
+        cells = results.column(shown, *column.names, unit=column.unit, decimals=column.decimals)
         if any(cell != "–" for cell in cells):
-            kept.append((heading, cells))
+            kept.append((column.heading, cells))
     if not shown or not kept:
         return []
     body = list(zip(*(cells for _, cells in kept), strict=True))

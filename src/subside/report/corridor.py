@@ -1,54 +1,61 @@
-"""Chapter on the line: coverage, zones, slopes and curvature against limits, polygons."""
+"""Chapter on the line: coverage, zones, slopes and curvature against limits, areas."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from subside.report.common import paragraph, pictures, table_of
-from subside.report.content import Block, Warned, Words
-from subside.report.numbers import LENGTH_KM, LENGTH_MM, RATE
-from subside.report.results import StudyResults, lookup, sentence
+from subside.report.common import Column, paragraph, pictures, table_of
+from subside.report.content import Block, Bullets, Fact, Warned, Words
+from subside.report.numbers import LENGTH_KM, RATE
+from subside.report.results import Rows, StudyResults, sentence
 
-_ZONES = ("zones", "zones.zones", "zones.table")
-_LIMITS = ("limits", "standards", "exceedance")
-_WATCHED = 0.05
+_COUNTED: Final = ("no zone", "one zone", "two zones", "three zones", "four zones", "five zones")
+_WATCHED: Final = 0.05
 """Probability of exceeding a limit from which the summary names it."""
 
-_COUNTED = ("no zone", "one zone", "two zones", "three zones", "four zones", "five zones")
+_PERMILLE: Final = (1e3, "‰")
+_KM2: Final = (1e-6, "km²")
 
 
 def corridor_blocks(results: StudyResults) -> list[Block]:
     """What the corridor study found along the line."""
     blocks = paragraph(
-        sentence("The line is ", results.fact("line.length", "length", unit=LENGTH_KM), " long."),
+        _line_said(results),
         sentence(
             "Within the corridor there are ",
-            results.fact("coverage.n_points", "n_points", "points"),
+            results.fact("coverage.n_points"),
             " points, ",
-            results.fact("coverage.density", "density", "density_per_km2", "coverage.density_per_km2"),
+            results.fact("coverage.density_per_km2"),
             ".",
         ),
+        uncovered_said(results),
+        sentence("In all, ", results.fact("coverage.uncovered", unit=LENGTH_KM), " of the line are without a point."),
         sentence(
-            "The longest stretch without a point is ",
-            results.fact("coverage.longest_uncovered", "longest_uncovered", "longest_gap", unit=LENGTH_KM),
+            "The median σ of the rate of a bin of ",
+            results.fact("profile.bin_length", unit=(1.0, "m")),
+            " is ",
+            results.fact("profile.std_median", unit=RATE),
             ".",
         ),
     )
-    blocks += paragraph(_zones_said(results), _rule_said(results))
-    blocks += pictures(results)
+    rule = results.value("rule")
+    blocks += paragraph(_zones_said(results), (str(rule),) if isinstance(rule, str) else None)
     blocks += _zone_table(results)
-    blocks += _slopes(results)
-    blocks += _limits(results)
-    blocks += _densities(results)
-    blocks += _areas(results)
+    blocks += pictures(results)
+    blocks += _chords(results) + _detectability(results) + _limits(results)
+    blocks += _densities(results) + _areas(results)
+    statements = results.value("statements")
+    if isinstance(statements, list) and statements:
+        blocks += paragraph(("To read these numbers:",))
+        blocks.append(Bullets([(str(s),) for s in statements]))
     return blocks
 
 
 def corridor_findings(results: StudyResults) -> list[Words]:
     """What the summary of the report says about the line."""
     found = [_zones_said(results)]
-    found += [_zone_said(results, key, row) for key, row in results.rows(*_ZONES)]
+    found += [_zone_said(results, k, key, row) for k, (key, row) in enumerate(results.rows("zones"), start=1)]
     return [f for f in found if f]
 
 
@@ -56,155 +63,191 @@ def uncovered_said(results: StudyResults) -> Words | None:
     """How long the line is without a point."""
     return sentence(
         "The longest stretch of the line without a measurement point is ",
-        results.fact("coverage.longest_uncovered", "longest_uncovered", "longest_gap", unit=LENGTH_KM),
+        results.fact("coverage.longest_uncovered", unit=LENGTH_KM),
         "; nothing is known about the ground there.",
     )
 
 
 def watch_list(results: StudyResults) -> list[Words]:
-    """Limits that are likely exceeded at the horizon, and what is uncovered."""
-    found: list[Words] = []
-    for key, row in results.rows(*_LIMITS):
-        name, chance = lookup(row, ("probability_horizon_max", "max_probability_horizon", "probability_horizon"))
-        if isinstance(chance, (int, float)) and chance >= _WATCHED:
-            fact = results.fact_of(f"{key}.{name}", chance)
-            unit = str(row.get("unit") or "")
-            value = results.fact_of(f"{key}.value", row.get("value"), unit=(1.0, unit))
-            checked = row.get("is_verified", row.get("verified"))
-            tail = "" if checked else " This limit is not verified against the standard."
-            said = sentence(
+    """Limits that may be exceeded at the horizon, and what is uncovered."""
+    found: list[Words | None] = []
+    for key, row in results.rows("limits"):
+        chance = row.get("probability_horizon_max")
+        if not isinstance(chance, (int, float)) or chance < _WATCHED:
+            continue
+        checked = "" if row.get("is_verified") else " This limit is not verified against the standard."
+        length = results.fact_of(f"{key}.length_horizon", row.get("length_horizon"), unit=LENGTH_KM)
+        where: Words = () if length is None else ("; it is likely exceeded over ", length, " of line")
+        found.append(
+            sentence(
                 f"{str(row.get('name') or 'a limit').capitalize()} (",
-                value,
+                results.fact_of(f"{key}.value", row.get("value"), unit=(1.0, str(row.get("unit") or ""))),
                 "): the greatest probability along the line of exceeding it by the end of the horizon is ",
-                fact,
-                f".{tail}",
+                results.fact_of(f"{key}.probability_horizon_max", chance),
+                *where,
+                f".{checked}",
             )
-            found += [said] if said else []
-    last = uncovered_said(results)
-    return found + ([last] if last else [])
+        )
+    found.append(uncovered_said(results))
+    return [f for f in found if f]
+
+
+def _line_said(results: StudyResults) -> Words | None:
+    name = results.value("line.name")
+    return sentence(f"{name or 'The line'} is ", results.fact("line.length", unit=LENGTH_KM), " long.")
 
 
 def _zones_said(results: StudyResults) -> Words | None:
-    rows = results.rows(*_ZONES)
-    total = results.fact(
-        "zones.total_length", "total_length", "affected_length", "total.length", "affected", unit=LENGTH_KM
-    )
-    interval = results.fact("total_interval", "affected_interval", "zones.total_interval", unit=LENGTH_KM)
+    total = results.fact("total_length", unit=LENGTH_KM)
     if total is None:
         return None
+    rows = results.rows("zones")
+    if not rows:
+        return ("No stretch of the line sinks fast and long enough to be called a zone.",)
     count = _COUNTED[len(rows)] if len(rows) < len(_COUNTED) else f"{len(rows)} zones"
+    interval = results.fact("total_interval", unit=LENGTH_KM)
     tail: Words = () if interval is None else (" (95 % interval ", interval, ")")
     return ("The line runs through ", count, " of sinking ground, ", total, " in all", *tail, ".")
 
 
-def _rule_said(results: StudyResults) -> Words | None:
-    rule = results.value("rule", "zones.rule", "zone_rule")
-    if isinstance(rule, str):
-        return (f"The rule: {rule}",)
+def _zone_said(results: StudyResults, number: int, key: str, row: Mapping[str, Any]) -> Words | None:
+    def one(name: str, unit: tuple[float, str], decimals: int = 1) -> Fact | None:
+        return results.fact_of(f"{key}.{name}", row.get(name), unit=unit, decimals=decimals)
+
+    both = results.column([(key, row)], "bin_low:bin_high", unit=RATE, decimals=0)[0]
+    middle: Words = ("; 90 % of its bins from ", both, " mm/yr") if isinstance(both, Fact) else ()
+    ends = [
+        word for word, flag in (("begins before", "is_start_open"), ("goes on beyond", "is_end_open")) if row.get(flag)
+    ]
+    tail = f" It {' and '.join(ends)} what the data cover." if ends else ""
     return sentence(
-        "A zone is where the line sinks faster than ",
-        results.fact("rule.threshold", "zones.rule.threshold", "zone_rule.threshold", unit=RATE),
-        " for ",
-        results.fact("rule.min_length", "zones.rule.min_length", "zone_rule.min_length", unit=LENGTH_KM),
-        " or more.",
-    )
-
-
-def _zone_said(results: StudyResults, key: str, row: Mapping[str, Any]) -> Words | None:
-    rows = [(key, row)]
-
-    def one(*names: str, unit: tuple[float, str]) -> Any:
-        cell = results.column(rows, *names, unit=unit, decimals=1)[0]
-        return None if cell == "–" else cell
-
-    number = int(key.rsplit(".", 1)[-1]) + 1 if key.rsplit(".", 1)[-1].isdigit() else row.get("name")
-    return sentence(
-        f"{row.get('name') or f'Zone {number}'}: from km ",
-        one("start", "start_km", unit=LENGTH_KM),
+        f"Zone {number}, km ",
+        one("start", (1e-3, "")),
         " to km ",
-        one("end", "end_km", unit=LENGTH_KM),
-        ", mean rate ",
-        one("mean", "mean_rate", "rate", unit=RATE),
-        " mm/yr, lowest ",
-        one("lowest", "lowest_rate", "minimum", unit=RATE),
-        " mm/yr.",
+        one("end", (1e-3, "")),
+        ": mean rate ",
+        one("mean", RATE),
+        ", fastest ",
+        one("lowest", RATE),
+        *middle,
+        f".{tail}",
     )
 
 
 def _zone_table(results: StudyResults) -> list[Block]:
+    rows: Rows = [(key, {"zone": str(k), **row}) for k, (key, row) in enumerate(results.rows("zones"), start=1)]
     return table_of(
         results,
-        results.rows(*_ZONES),
+        rows,
         (
-            ("zone", ("name", "zone", "number"), None),
-            ("start (km)", ("start", "start_km"), LENGTH_KM),
-            ("start, 95 % (km)", ("start_interval",), LENGTH_KM),
-            ("from (km)", ("start_low",), LENGTH_KM),
-            ("to (km)", ("start_high",), LENGTH_KM),
-            ("end (km)", ("end", "end_km"), LENGTH_KM),
-            ("end, 95 % (km)", ("end_interval",), LENGTH_KM),
-            ("from (km)", ("end_low",), LENGTH_KM),
-            ("to (km)", ("end_high",), LENGTH_KM),
-            ("length (km)", ("length",), LENGTH_KM),
-            ("mean rate (mm/yr)", ("mean", "mean_rate", "rate"), RATE),
-            ("lowest rate (mm/yr)", ("lowest", "lowest_rate"), RATE),
-            ("rates of the bins (mm/yr)", ("range", "rate_range"), RATE),
-            ("fastest bin (mm/yr)", ("bin_low",), RATE),
-            ("slowest bin (mm/yr)", ("bin_high",), RATE),
-            ("probability", ("probability",), None),
-            ("share certain", ("certain_share",), None),
-            ("uncovered (km)", ("uncovered",), LENGTH_KM),
+            Column("zone", ("zone",)),
+            Column("start (km)", ("start",), LENGTH_KM, 2),
+            Column("95 % (km)", ("start_low:start_high",), LENGTH_KM, 2),
+            Column("end (km)", ("end",), LENGTH_KM, 2),
+            Column("95 % (km)", ("end_low:end_high",), LENGTH_KM, 2),
+            Column("length (km)", ("length",), LENGTH_KM, 2),
+            Column("mean (mm/yr)", ("mean",), RATE, 1),
+            Column("fastest (mm/yr)", ("lowest",), RATE, 1),
+            Column("bins, 5 to 95 %", ("bin_low:bin_high",), RATE, 1),
+            Column("points, 5 to 95 %", ("point_low:point_high",), RATE, 1),
+            Column("probability", ("probability",)),
+            Column("uncovered (km)", ("uncovered",), LENGTH_KM),
         ),
-        caption="Zones of sinking ground along the line; chainage from its start, rates vertical, negative is sinking.",
+        caption="Zones of sinking ground along the line; chainage from its start, rates in mm/yr, negative is sinking.",
         file="zones.csv",
     )
 
 
-def _slopes(results: StudyResults) -> list[Block]:
-    return table_of(
+def _chords(results: StudyResults) -> list[Block]:
+    rows = results.rows("chords")
+    years = results.fact("years", unit=(1.0, "years"), decimals=1)
+    blocks = paragraph(
+        sentence(
+            "Slope and curvature are those that the settlement of the ",
+            years,
+            " observed has added; what the line was built with is not known here. A value below the least detectable "
+            "one is not told from zero.",
+        )
+        if rows
+        else None
+    )
+    blocks += table_of(
         results,
-        results.rows("chords", "slopes", "slopes.chords"),
+        [r for r in rows if r[1].get("quantity") == "slope"],
         (
-            ("chord (m)", ("chord", "name"), None),
-            ("steepest slope (‰)", ("slope_max", "max_slope", "steepest", "slope"), (1e3, "‰")),
-            ("at (km)", ("slope_at", "at", "at_chainage"), LENGTH_KM),
-            ("σ (‰)", ("slope_std", "std"), (1e3, "‰")),
-            ("least detectable slope (‰)", ("slope_mdc", "mdc_slope", "mdc"), (1e3, "‰")),
-            ("smallest radius (km)", ("radius_min", "min_radius", "radius"), LENGTH_KM),
-            ("largest detectable radius (km)", ("radius_mdc", "mdc_radius"), LENGTH_KM),
-            ("bins above detection", ("n_detected", "detected"), None),
+            Column("chord (m)", ("chord",)),
+            Column("steepest (‰)", ("slope_max",), _PERMILLE),
+            Column("σ (‰)", ("slope_std",), _PERMILLE),
+            Column("at (km)", ("slope_at",), LENGTH_KM, 2),
+            Column("least detectable, median (‰)", ("slope_mdc",), _PERMILLE),
+            Column("bins above detection", ("n_detected",)),
         ),
-        caption="Longitudinal slope and curvature grown over the observed time, by chord, with what can be detected.",
+        caption="Longitudinal slope by chord.",
+        file="slopes.csv",
+    )
+    return blocks + table_of(
+        results,
+        [r for r in rows if r[1].get("quantity") == "radius"],
+        (
+            Column("chord (m)", ("chord",)),
+            Column("smallest radius (km)", ("radius_min",), LENGTH_KM),
+            Column("at (km)", ("radius_at",), LENGTH_KM, 2),
+            Column("largest detectable, median (km)", ("radius_mdc",), LENGTH_KM),
+            Column("bins above detection", ("n_detected",)),
+        ),
+        caption="Radius of vertical curvature by chord.",
         file="slopes.csv",
     )
 
 
+def _detectability(results: StudyResults) -> list[Block]:
+    rows: Rows = [
+        (key, {**row, "why": "; ".join(str(r) for r in row.get("reasons") or ())})
+        for key, row in results.rows("detectability")
+    ]
+    return table_of(
+        results,
+        rows,
+        (
+            Column("dip (mm)", ("depth",), (1e3, "mm")),
+            Column("wavelength (m)", ("wavelength",)),
+            Column("points", ("points",)),
+            Column("filter window (m)", ("window",)),
+            Column("seen", ("is_detectable",)),
+            Column("its slope (‰)", ("slope",), _PERMILLE),
+            Column("least detectable (‰)", ("mdc",), _PERMILLE),
+            Column("why not", ("why",)),
+        ),
+        caption="Dips known from other lines, and whether this sampling would show them.",
+        file="detectability.csv",
+    )
+
+
 def _limits(results: StudyResults) -> list[Block]:
-    rows = results.rows(*_LIMITS)
+    rows = results.rows("limits")
     blocks = table_of(
         results,
         rows,
         (
-            ("limit", ("name", "limit"), None),
-            ("quantity", ("quantity",), None),
-            ("value", ("value",), None),
-            ("unit", ("unit",), None),
-            ("greatest probability now", ("probability_now_max", "probability_now", "max_probability_now"), None),
-            (
-                "greatest probability at the horizon",
-                ("probability_horizon_max", "probability_horizon", "max_probability_horizon"),
-                None,
-            ),
-            ("length likely beyond it now (km)", ("length_now", "exceeded_length_now", "length_exceeded"), LENGTH_KM),
-            ("at the horizon (km)", ("length_horizon", "exceeded_length_horizon"), LENGTH_KM),
-            ("soonest, median (years)", ("years_median_min", "years_min", "soonest_years"), None),
-            ("source", ("source",), None),
-            ("verified", ("is_verified", "verified"), None),
+            Column("limit", ("name",)),
+            Column("value", ("value",)),
+            Column("unit", ("unit",)),
+            Column("P now", ("probability_now_max",)),
+            Column("P at the horizon", ("probability_horizon_max",)),
+            Column("beyond it now (km)", ("length_now",), LENGTH_KM),
+            Column("at the horizon (km)", ("length_horizon",), LENGTH_KM),
+            Column("soonest (years)", ("years_median_min",), None, 1),
+            Column("verified", ("is_verified",)),
+            Column("source", ("source",)),
         ),
-        caption="Limits compared with; each with its source and whether that source was checked.",
+        caption="Limits compared with: greatest probability along the line of exceeding each, length over which that "
+        "is more than one half, and median time until the first place reaches it.",
         file="limits.csv",
     )
-    unchecked = [r for _, r in rows if (r.get("is_verified") if "is_verified" in r else r.get("verified")) is False]
+    blocks += paragraph(
+        (str(results.value("limits_assumption")),) if rows and results.value("limits_assumption") else None
+    )
+    unchecked = [r for _, r in rows if not r.get("is_verified")]
     if unchecked:
         is_none = len(unchecked) == len(rows)
         count = "None of the limits is" if is_none else f"{len(unchecked)} of {len(rows)} limits are not"
@@ -219,14 +262,14 @@ def _limits(results: StudyResults) -> list[Block]:
 def _densities(results: StudyResults) -> list[Block]:
     return table_of(
         results,
-        results.rows("density_by_class", "classes", "land_classes", "coverage.classes"),
+        results.rows("density_by_class"),
         (
-            ("land class", ("name", "class", "label"), None),
-            ("area (km²)", ("area", "area_km2"), (1e-6, "km²")),
-            ("points", ("n_points", "points", "n"), None),
-            ("per km²", ("density", "density_per_km2"), None),
-            ("PS", ("n_ps", "ps"), None),
-            ("DS", ("n_ds", "ds"), None),
+            Column("land class", ("name",)),
+            Column("area (km²)", ("area",), _KM2),
+            Column("points", ("n_points",)),
+            Column("per km²", ("density",)),
+            Column("PS", ("n_ps",)),
+            Column("DS", ("n_ds",)),
         ),
         caption="Points by class of land in the corridor; density depends on the class and on the coherence threshold.",
         file="density.csv",
@@ -236,20 +279,20 @@ def _densities(results: StudyResults) -> list[Block]:
 def _areas(results: StudyResults) -> list[Block]:
     return table_of(
         results,
-        results.rows("areas", "polygons"),
+        results.rows("areas"),
         (
-            ("area", ("name",), None),
-            ("size (km²)", ("area", "area_km2"), (1e-6, "km²")),
-            ("points", ("n_points", "points", "n"), None),
-            ("per km²", ("density", "density_per_km2"), None),
-            ("mean rate (mm/yr)", ("mean", "mean_rate", "rate"), RATE),
-            ("σ (mm/yr)", ("std", "mean_std", "rate_std"), RATE),
-            ("rates of the points, 1–99 % (mm/yr)", ("range", "rate_range"), RATE),
-            ("lowest (mm/yr)", ("lowest", "minimum", "p01", "rate_p01"), RATE),
-            ("highest (mm/yr)", ("highest", "maximum", "p99", "rate_p99"), RATE),
-            ("affected share", ("affected_share", "share_affected"), None),
-            ("displacement (mm)", ("displacement",), LENGTH_MM),
+            Column("area", ("name",)),
+            Column("size (km²)", ("area",), _KM2),
+            Column("points", ("n_points",)),
+            Column("per km²", ("density",)),
+            Column("mean (mm/yr)", ("mean",), RATE, 1),
+            Column("σ of it", ("std",), RATE, 1),
+            Column("points, 5 to 95 % (mm/yr)", ("p05:p95",), RATE, 1),
+            Column("lowest to highest", ("lowest:highest",), RATE, 1),
+            Column("affected (km²)", ("affected_area",), _KM2),
+            Column("95 % (km²)", ("affected_interval",), _KM2),
+            Column("share of the covered part", ("affected_share",)),
         ),
-        caption="The same statistics for areas.",
+        caption="The same statistics for areas: city, airport, coalfield.",
         file="areas.csv",
     )

@@ -119,13 +119,13 @@ class StudyResults:
         """Cells of one column of a table of rows: the first of several names that holds a number in each."""
         cells: list[Cell] = []
         for key, row in rows:
-            name, value = lookup(row, names)
+            name, value = _pair_or_one(row, names)
             scale, word = unit_of(name)
             text = None if not name else _text_of(value, scale if word or unit is None else unit[0], decimals)
             if text is None or isinstance(value, (str, bool)):
                 cells.append(text or "–")
             else:
-                cells.append(Fact(text, self.trace(f"{key}.{name}")))
+                cells.append(Fact(text, self.trace(f"{key}.{name}".replace(":", ", "))))
         return cells
 
     def pictures(self) -> Iterator[tuple[str, Picture]]:
@@ -163,6 +163,19 @@ def lookup(content: Any, keys: Sequence[str]) -> tuple[str, Any]:
             value = at(content, key + suffix)
             if value is not None:
                 return key + suffix, value
+    return "", None
+
+
+def _pair_or_one(row: Mapping[str, Any], names: Sequence[str]) -> tuple[str, Any]:
+    """As :func:`lookup`; a name ``low:high`` is the interval between two values of the row."""
+    for name in names:
+        low, separator, high = name.partition(":")
+        if not separator:
+            found, value = lookup(row, (name,))
+            if found:
+                return found, value
+        elif _is_number(row.get(low)) and _is_number(row.get(high)):
+            return name, [row[low], row[high]]
     return "", None
 
 
