@@ -28,6 +28,7 @@ from subside.ops.resampling import (
     Bootstrap,
     SpatialCorrelation,
     block_size,
+    block_stretch,
     spatial_blocks,
     spatial_correlation,
 )
@@ -250,7 +251,9 @@ def _bootstrap(
     correlation: SpatialCorrelation, cells: CommonCells, how: AgreementOptions, *, least: float
 ) -> Bootstrap:
     size = how.block or block_size(correlation, cells.easting, cells.northing, least=least)
-    return Bootstrap(spatial_blocks(cells.easting, cells.northing, size), size, how.n_draws, how.seed)
+    blocks = spatial_blocks(cells.easting, cells.northing, size)
+    stretch = block_stretch(correlation, cells.easting, cells.northing, blocks)
+    return Bootstrap(blocks, size=size, stretch=stretch, n_draws=how.n_draws, seed=how.seed)
 
 
 def _notes(

@@ -117,7 +117,7 @@ def agreement_statistics(
     draws = _from_moments(bootstrap.means(columns), error_ratio)
 
     def estimate(of: Callable[[dict[str, FloatArray]], FloatArray]) -> Estimate:
-        return Estimate(float(of(value)), *bootstrap.interval(of(draws)))
+        return Estimate(float(of(value)), *bootstrap.interval(of(draws), float(of(value))))
 
     mad = _mad(difference, bootstrap)
     named = {name: estimate(lambda m, name=name: m[name]) for name in _MOMENT_NAMES}  # type: ignore[misc]
@@ -190,7 +190,7 @@ def _mad(values: FloatArray, bootstrap: Bootstrap) -> Estimate:
         return _weighted_median(deviation[again], weights[again])
 
     own = bootstrap.rows(order)
-    return Estimate(mad, *own.interval(own.draws(statistic, n_draws=min(bootstrap.n_draws, _ROBUST_DRAWS))))
+    return Estimate(mad, *own.interval(own.draws(statistic, n_draws=min(bootstrap.n_draws, _ROBUST_DRAWS)), mad))
 
 
 def _weighted_median(ascending: FloatArray, weights: FloatArray) -> float:

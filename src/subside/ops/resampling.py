@@ -28,12 +28,13 @@ _SAMPLE: Final = 2500
 _DRAWS_AT_A_TIME: Final = 100
 _LEAST_DRAWS: Final = 20
 _MOST_BLOCKS: Final = 2000
-_WANTED_BLOCKS: Final = 12
+_WANTED_BLOCKS: Final = 16
 _CAUGHT: Final = 0.9
 _N_LAGS: Final = 24
 _LEAST_PAIRS: Final = 50
 _REACH: Final = 0.05
 _PAIRS: Final = 300_000
+_STRETCH_SAMPLE: Final = 1500
 _STEP: Final = 1.15
 _LENGTHS: Final = 12
 _FARTHEST: Final = 0.5
@@ -125,12 +126,16 @@ class Bootstrap:
         From :func:`spatial_blocks`.
     size : float
         Side of a block, m; NaN where it is not told.
+    stretch : float
+        Factor on the distance of the ends of an interval from the estimate, for what the blocks miss
+        (:func:`block_stretch`).
     n_draws, seed : int
         Number of draws and seed of the draws.
     """
 
     blocks: IntArray
     size: float = np.nan
+    stretch: float = 1.0
     n_draws: int = 1000
     seed: int = 0
 
@@ -168,7 +173,7 @@ class Bootstrap:
         result: FloatArray = drawn[:, :-1] / drawn[:, -1:]
         return result
 
-    def interval(self, draws: npt.NDArray[np.floating], *, level: float = 0.95) -> tuple[float, float]:
+    def interval(self, draws: npt.NDArray[np.floating], value: float, *, level: float = 0.95) -> tuple[float, float]:
         """Interval of a statistic from its draws.
 
         Percentiles are moved outwards as Student's t asks for few blocks (expanded percentiles, Hesterberg 2015).
@@ -177,6 +182,8 @@ class Bootstrap:
         ----------
         draws : ndarray of float, (draw,)
             NaN is ignored.
+        value : float
+            The estimate.
         level : float
             Nominal coverage.
 
@@ -193,7 +200,7 @@ class Bootstrap:
         wide = stats.t.ppf(0.5 + level / 2, n - 1) * np.sqrt(n / (n - 1.0))
         tail = float(stats.norm.cdf(-wide))
         low, high = np.quantile(known, [tail, 1.0 - tail])
-        return float(low), float(high)
+        return value + self.stretch * (float(low) - value), value + self.stretch * (float(high) - value)
 
 
 def variogram_range(values: FloatArray, easting: FloatArray, northing: FloatArray) -> float:
@@ -272,7 +279,7 @@ def block_size(correlation: SpatialCorrelation, easting: FloatArray, northing: F
     Returns
     -------
     float
-        Not so long that fewer than 12 blocks would be left, unless ``least`` is, nor so short that there are more
+        Not so long that fewer than 16 blocks would be left, unless ``least`` is, nor so short that there are more
         than 2000.
     """
     size = max(correlation.range, correlation.catch, least)
@@ -281,6 +288,45 @@ def block_size(correlation: SpatialCorrelation, easting: FloatArray, northing: F
     while spatial_blocks(easting, northing, size).max() + 1 > _MOST_BLOCKS:
         size *= _STEP
     return size
+
+
+def block_stretch(
+    correlation: SpatialCorrelation, easting: FloatArray, northing: FloatArray, blocks: IntArray
+) -> float:
+    """How much too narrow intervals from blocks are, because neighbouring blocks are alike.
+
+    The root of the variance of the mean under the correlation over that which drawing these blocks is expected to show:
+    ``1' R 1 / sum_b E (T_b - n_b m)^2`` with ``T_b`` the sum of a block and ``m`` the mean.
+
+    Parameters
+    ----------
+    correlation : SpatialCorrelation
+        Of the field.
+    easting, northing : ndarray of float64, (value,)
+        m.
+    blocks : ndarray of int64, (value,)
+        From :func:`spatial_blocks`.
+
+    Returns
+    -------
+    float
+        At least 1.
+    """
+    n = len(easting)
+    rows = np.sort(np.random.default_rng(0).permutation(n)[:_STRETCH_SAMPLE])
+    own = np.unique(blocks[rows], return_inverse=True)[1]
+    rho = np.zeros((len(rows), len(rows)))
+    distance = np.hypot(*(np.subtract.outer(c[rows], c[rows]) for c in (easting, northing)))
+    for length, share in zip(correlation.lengths, correlation.shares, strict=True):
+        if share > 0:
+            rho += share * np.exp(-distance / length)
+    np.fill_diagonal(rho, len(rows) / n)
+    by_block = np.add.reduceat(rho[np.argsort(own, kind="stable")], np.searchsorted(np.sort(own), np.unique(own)))
+    size = np.bincount(own) / len(rows)
+    row = by_block.sum(axis=1)
+    within = by_block[own, np.arange(len(rows))].sum()
+    shown = within - 2 * float(size @ row) + float(size @ size) * float(row.sum())
+    return float(np.sqrt(max(float(row.sum()) / shown, 1.0))) if shown > 0 else 1.0
 
 
 def _catch(distance: FloatArray, rho: FloatArray, n: int) -> float:
@@ -313,7 +359,7 @@ def _fit(lag: FloatArray, empirical: FloatArray, count: IntArray, edges: FloatAr
     known = np.isfinite(empirical)
     weight = count[known] ** 0.25
     matrix = np.exp(-lag[known, None] / lengths) * weight[:, None]
-    shares, _ = nnls(matrix, np.clip(empirical[known], 0.0, 1.0) * weight)
+    shares, _ = nnls(matrix, np.minimum(empirical[known], 1.0) * weight)
     return lengths, np.asarray(shares / max(float(shares.sum()), 1.0), np.float64)
 
 

@@ -109,7 +109,7 @@ def _calibration(
         name,
         *medians,
         float(np.sqrt(variance.mean() * share)),
-        Estimate(value, *own.interval(drawn)),
+        Estimate(value, *own.interval(drawn, value)),
         robust_spread((d - np.median(d)) / np.sqrt(variance * share)),
     )
 

@@ -107,7 +107,8 @@ def _stratum(
     drawn = bootstrap.means(columns)
 
     def estimate(index: int) -> Estimate:
-        return Estimate(float(_of(value)[index]), *bootstrap.interval(_of(drawn)[index]))
+        found = float(_of(value)[index])
+        return Estimate(found, *bootstrap.interval(_of(drawn)[index], found))
 
     with np.errstate(invalid="ignore", divide="ignore"):
         pearson = float(np.cov(x, y)[0, 1] / np.sqrt(np.var(x, ddof=1) * np.var(y, ddof=1)))
