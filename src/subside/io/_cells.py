@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import re
 from dataclasses import dataclass
@@ -62,7 +63,9 @@ class Cells:
         """Refuse an empty cell (S150)."""
         empty = np.flatnonzero(values == "")
         if len(empty):
-            refuse("S150", self.path, f"`{name}` must not be empty, got an empty cell in row {empty[0] + 1}")
+            refuse(
+                "S150", self.path, f"`{name}` must not be empty, got an empty cell in row {empty[0] + 1} of the data"
+            )
 
     def numbers(self, name: str) -> FloatArray:
         """Cells as numbers, NaN where empty; S142 for text."""
@@ -72,7 +75,11 @@ class Cells:
         values[known] = pd.to_numeric(pd.Series(cells[known], dtype=object), errors="coerce").to_numpy(np.float64)
         wrong = np.flatnonzero(known & ~np.isfinite(values))
         if len(wrong):
-            refuse("S142", self.path, f"row {wrong[0] + 1}: `{name}` must be a number, got {cells[wrong[0]]!r}")
+            refuse(
+                "S142",
+                self.path,
+                f"`{name}` must be a number, got {cells[wrong[0]]!r} in row {wrong[0] + 1} of the data",
+            )
         return values
 
     def positions(self) -> tuple[FloatArray, FloatArray]:
@@ -81,7 +88,7 @@ class Cells:
         wrong = np.flatnonzero(~((np.abs(latitude) <= _HORIZONTAL_LIMIT) & (np.abs(longitude) <= 360.0)))
         if len(wrong):
             row = int(wrong[0])
-            got = f"({longitude[row]:g}, {latitude[row]:g}) in row {row + 1}"
+            got = f"({longitude[row]:g}, {latitude[row]:g}) in row {row + 1} of the data"
             refuse("S139", self.path, f"longitude and latitude must be degrees with |latitude| <= 89, got {got}")
         return longitude, latitude
 
@@ -92,7 +99,7 @@ class Cells:
         is_day = np.array([bool(_DAY.match(c)) for c in cells])
         wrong = np.flatnonzero(~(is_month | is_day))
         if len(wrong):
-            got = f"{cells[wrong[0]]!r} in row {wrong[0] + 1}"
+            got = f"{cells[wrong[0]]!r} in row {wrong[0] + 1} of the data"
             refuse("S140", self.path, f"`{name}` must be YYYY-MM or YYYY-MM-DD, got {got}")
         if is_month.any() and is_day.any():
             refuse("S140", self.path, f"`{name}` must be months or days throughout, got both")
@@ -108,7 +115,7 @@ class Cells:
         if twice.any():
             row = int(np.flatnonzero(twice)[0])
             what = ", ".join(f"{k} {str(v)[:10]}" for k, v in keys.iloc[row].items())
-            refuse("S146", self.path, f"rows must differ, got {what} again in row {row + 1}")
+            refuse("S146", self.path, f"rows must differ, got {what} again in row {row + 1} of the data")
 
 
 def read_cells(path: Path) -> Cells:
@@ -121,24 +128,22 @@ def read_cells(path: Path) -> Cells:
     """
     digest = file_digest(path)
     try:
-        head = path.open(encoding="utf-8-sig").readline()
-        delimiter = max(",;\t", key=head.count)
-        frame = pd.read_csv(
-            path, sep=delimiter, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
-        )
-    except pd.errors.EmptyDataError:
-        refuse("S143", path, "there must be a header line, got an empty file")
-    except pd.errors.ParserError as error:
-        refuse("S142", path, f"every row must have the cells of the header, got: {str(error).strip()}")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         refuse("S137", path, "the table must be text in UTF-8, got other bytes", "Save it as CSV in UTF-8")
-    frame.columns = pd.Index([str(c).strip().lower() for c in frame.columns])
-    if isinstance(frame.index, pd.MultiIndex) or not isinstance(frame.index, pd.RangeIndex):
-        refuse("S142", path, "every row must have the cells of the header, got rows with more")
-    if frame.isna().to_numpy().any():
-        row = int(np.flatnonzero(frame.isna().any(axis=1))[0])
-        refuse("S142", path, f"every row must have the cells of the header, got fewer in row {row + 1}")
-    return Cells(path, frame, digest)
+    head = text.partition("\n")[0]
+    rows = [row for row in csv.reader(text.splitlines(), delimiter=max(",;\t", key=head.count)) if row]
+    if not rows or not head.strip():
+        refuse("S143", path, "there must be a header line, got an empty file")
+    names = [name.strip().lower() for name in rows[0]]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        refuse("S138", path, f"columns must be there once, got {twice[0]} repeated")
+    uneven = next((k for k, row in enumerate(rows) if len(row) != len(names)), None)
+    if uneven is not None:
+        got = f"{len(rows[uneven])} in row {uneven} of the data"
+        refuse("S142", path, f"every row must have the {len(names)} cells of the header, got {got}")
+    return Cells(path, pd.DataFrame(rows[1:], columns=names, dtype=object), digest)
 
 
 def text_digest(text: str) -> str:

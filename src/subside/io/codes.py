@@ -307,8 +307,8 @@ _ALL = (
     Code(
         "S144",
         "line of sight is not a unit vector",
-        "The length of (los_east, los_north, los_up) differs from 1 by more than 0.02, or it points down: the columns are "
-        "angles, exchanged, or point from the satellite to the ground.",
+        "The length of (los_east, los_north, los_up) differs from 1 by more than 0.02, or it points down: the columns "
+        "are angles, exchanged, or point from the satellite to the ground.",
         "Give the unit vector from the ground to the satellite, or incidence_angle and heading in degrees",
     ),
     Code(
@@ -344,8 +344,8 @@ _ALL = (
     Code(
         "S150",
         "value breaks its rule",
-        "A value in a table is outside its range or contradicts another: negative rain, an end before its start, a kind "
-        "that is not known.",
+        "A value in a table is outside its range or contradicts another: negative rain, an end before its start, a "
+        "kind that is not known.",
         "Mend the row the message names",
     ),
     Code(

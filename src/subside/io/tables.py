@@ -223,7 +223,11 @@ def read_series_table(path: str | Path, *, quantity: str) -> TimeTable:
     if quantity == "rain":
         negative = np.flatnonzero(table.numbers(next(iter(columns))) < 0)
         if len(negative):
-            refuse("S150", table.path, f"rain must not be negative, got a negative value in row {negative[0] + 1}")
+            refuse(
+                "S150",
+                table.path,
+                f"rain must not be negative, got a negative value in row {negative[0] + 1} of the data",
+            )
     times = times[order]
     return TimeTable(
         times, MappingProxyType(values), quantity, "m", step, _gaps(times, values, quantity, step), table.digest
@@ -299,7 +303,11 @@ def read_structures(path: str | Path) -> Structures:
                 "S150", table.path, f"row {row + 1}: chainage_end_m must be beyond chainage_start_m, got {a:g} to {b:g}"
             )
         if k not in STRUCTURE_KINDS:
-            refuse("S150", table.path, f"kind must be one of {', '.join(STRUCTURE_KINDS)}, got {k!r} in row {row + 1}")
+            refuse(
+                "S150",
+                table.path,
+                f"kind must be one of {', '.join(STRUCTURE_KINDS)}, got {k!r} in row {row + 1} of the data",
+            )
     order = np.argsort(start, kind="stable")
     start, end, kind = start[order], end[order], kind[order]
     overlap = np.flatnonzero(start[1:] < end[:-1])

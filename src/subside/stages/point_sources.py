@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from subside.errors import ProjectError, UnknownQuantityError
 from subside.io.codes import CODES, refuse
-from subside.io.points import read_points
+from subside.io.points import check_projected, read_points
 from subside.io.project import CONFIGURATION, Project
 from subside.io.schema import point_ids
 from subside.io.store import TrackStore
@@ -63,7 +63,10 @@ def load_points(
         If longitude and latitude of a track are unknown.
     InputFileError
         For a file that cannot be used.
+    ArgumentError
+        For a ``crs`` that is unknown or not in metres.
     """
+    check_projected(crs)
     path = Path(spec)
     if path.is_file():
         return read_points(path, crs=crs, name=name, los=los)

@@ -8,7 +8,8 @@ series of a file agree. With ``t`` in years of 365 days since the first date,
 * ``seasonality``: ``hypot`` of the annual terms of the same with ``t², t³``; ``rmse_ts``: its rms residual,
 * ``*_std``: ``sqrt`` of the diagonal of the inverse normal matrix times the rms residual of the model; for
   the seasonality ``sqrt((4 - π)/4 (var cos + var sin))`` times it, the spread of a Rayleigh amplitude,
-* ``temporal_coherence``: ``|mean exp(4πi/λ (d - (v t + c)))|`` about a straight line.
+* ``temporal_coherence``: ``|mean exp(4πi/λ (d - (v t + c)))|`` about the line of ``mean_velocity``, which is not the
+  straight line of least squares: its slope is fitted together with the yearly terms.
 
 They reproduce the columns of a published product within its rounding. ``mean_velocity_std`` is therefore the
 formal one of white noise; the tested σ is in the other formats.
@@ -230,9 +231,9 @@ def series_models(series: npt.NDArray[np.float64], days: npt.NDArray[np.float64]
             columns[name] = degree * fit.terms[degree - 1]
             spread = degree * np.sqrt(fit.variance[degree - 1])
         columns[f"{name}_std"] = spread * fit.rms
-    line = _fit(series, np.stack([years, np.ones_like(years)], axis=1))
-    if line is not None and np.isfinite(wavelength_mm):
-        phasor = np.exp(4j * np.pi / wavelength_mm * line.residual)
+    if np.isfinite(wavelength_mm):
+        residual = series - columns["mean_velocity"][:, None] * years
+        phasor = np.exp(4j * np.pi / wavelength_mm * residual)
         columns["temporal_coherence"] = np.abs(phasor.mean(axis=1))
     return SeriesModels(columns, at_first_date)
 

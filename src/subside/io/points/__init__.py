@@ -6,6 +6,7 @@ from pathlib import Path
 
 from subside.errors import ArgumentError
 from subside.io.codes import refuse
+from subside.io.points._gather import check_projected
 from subside.io.points._parquet import is_parquet, open_parquet
 from subside.io.points._text import open_text
 from subside.io.points.columns import Los, is_points, read_columns
@@ -13,7 +14,7 @@ from subside.io.points.egms import is_egms, read_egms
 from subside.io.points.stamps import is_stamps, read_stamps
 from subside.model.points import PointSet
 
-__all__ = ["read_points"]
+__all__ = ["check_projected", "read_points"]
 
 
 def read_points(
@@ -44,8 +45,9 @@ def read_points(
     InputFileError
         S101, S137 to S147: see ``docs/reference/codes.md``.
     ArgumentError
-        For an unknown ``crs``, or ``los`` with a file that has its own.
+        For a ``crs`` that is unknown or not in metres, or ``los`` with a file that has its own.
     """
+    check_projected(crs)
     file = Path(path)
     if not file.is_file():
         refuse("S101", file, "the path must be that of a file of points, got nothing there")

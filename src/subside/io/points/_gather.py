@@ -10,8 +10,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyproj
 
 from subside.conventions import MM_PER_M
+from subside.errors import ArgumentError
 from subside.io.codes import refuse
 
 FloatArray = npt.NDArray[np.float64]
@@ -185,6 +187,23 @@ def los_of_angles(incidence_deg: npt.ArrayLike, heading_deg: npt.ArrayLike) -> F
     incidence, heading = np.broadcast_arrays(np.radians(incidence_deg), np.radians(heading_deg))
     across = np.sin(incidence)
     return np.stack([-across * np.cos(heading), across * np.sin(heading), np.cos(incidence)], axis=-1)
+
+
+def check_projected(crs: str | None) -> None:
+    """Refuse a coordinate system that is not known, or not projected in metres; None passes.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if crs is None:
+        return
+    try:
+        system = pyproj.CRS(crs)
+    except pyproj.exceptions.CRSError as error:
+        raise ArgumentError(f"`crs` must be a known coordinate system such as EPSG:32650, got {crs!r}") from error
+    if not system.is_projected or any(axis.unit_name != "metre" for axis in system.axis_info[:2]):
+        raise ArgumentError(f"`crs` must be projected in metres such as EPSG:32650, got {crs!r} ({system.name})")
 
 
 def demand(names: Sequence[str], required: Sequence[str], label: str) -> None:

@@ -132,12 +132,14 @@ def text_faults(label: str, names: tuple[str, ...] = ()) -> Iterator[None]:
         yield
     except pa.ArrowInvalid as error:
         found = _ROW.search(str(error))
+        if found is None and "Could not skip" in str(error):
+            refuse("S143", label, "there must be rows below the header, got none")
         if found is None:
             refuse("S142", label, f"cells must be those of a table, got: {error}")
         cast = _CAST.search(str(error))
         if cast and names:
-            refuse("S142", label, f"row {found[1]}: `{names[int(cast[1])]}` must be a number, got {cast[2]!r}")
-        refuse("S142", label, f"row {found[1]}: {found[2][:120]}")
+            refuse("S142", label, f"line {found[1]}: `{names[int(cast[1])]}` must be a number, got {cast[2]!r}")
+        refuse("S142", label, f"line {found[1]}: {found[2][:120]}")
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         refuse("S141", label, f"the archive must be whole, got: {error}")
 
