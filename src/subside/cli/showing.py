@@ -14,7 +14,7 @@ from subside.errors import ProjectError, UnknownQuantityError
 from subside.figures import FIGURES, FigureResult
 from subside.figures.maps import PointPositions
 from subside.figures.motion import PointValueFigureInput, SeriesFigureInput, VelocityFigureInput
-from subside.figures.network import CoherenceFigureInput, NetworkFigureInput
+from subside.figures.network import CoherenceFigureInput
 from subside.figures.points import CandidatesFigureInput, HomogeneityFigureInput, SelectionFigureInput
 from subside.figures.recovery import RecoveryFigureInput
 from subside.figures.reference import RampsFigureInput, ReferenceArea, ReferenceFigureInput
@@ -23,15 +23,14 @@ from subside.figures.unwrapping import UnwrappingFigureInput
 from subside.io.atomic import atomic_path
 from subside.io.schema import point_ids
 from subside.io.store import TrackStore
-from subside.model.network import Network, PairStatus
 from subside.model.stack import parse_dates
-from subside.ops.network import NOT_NEEDED
 from subside.ops.survey import survey_windows
+from subside.report.own_figures import network_input
 from subside.stages import extract
 from subside.stages.network import load_network
 from subside.stages.runner import COREGISTRATION
 from subside.stages.simulating import TRUTH, compare_rates, load_truth
-from subside.stages.tables import date_bperp, point_geometry, used_pairs
+from subside.stages.tables import point_geometry, used_pairs
 
 _GALLERY: Final = 12
 _SERIES: Final = 6
@@ -115,26 +114,6 @@ def _coherence(store: TrackStore) -> CoherenceFigureInput:
     if store.has("survey/noise_level"):
         threshold = float(store.read("survey/noise_level")[0])
     return CoherenceFigureInput(_facts(store)[0], network.earlier, network.later, network.coherence, threshold)
-
-
-def _without_unwanted(network: Network) -> Network:
-    """Leave out the bridging candidates that were never needed: they would hide the network."""
-    keep = np.array([s is not PairStatus.DROPPED for s in network.status])
-    keep |= np.array([r != NOT_NEEDED for r in network.reason])
-    arrays = {n: getattr(network, n)[keep] for n in ("earlier", "later", "bperp", "coherence", "is_bridge")}
-    return Network(
-        days=network.days,
-        status=tuple(s for s, k in zip(network.status, keep, strict=True) if k),
-        reason=tuple(r for r, k in zip(network.reason, keep, strict=True) if k),
-        **arrays,
-    )
-
-
-def _network(store: TrackStore) -> NetworkFigureInput:
-    corners = date_bperp(store)
-    bperp = None if corners is None else corners.mean(axis=(1, 2))
-    reference = store.stack_attributes()["reference_date"]
-    return NetworkFigureInput(_without_unwanted(load_network(store)), _facts(store)[0], bperp, reference)
 
 
 def _pairs(store: TrackStore) -> PairsFigureInput:
@@ -308,7 +287,7 @@ _INPUTS: Final[dict[str, Callable[[TrackStore], Any]]] = {
     **INPUTS,
     "amplitude": _amplitude,
     "coherence": _coherence,
-    "network": _network,
+    "network": network_input,
     "pairs": _pairs,
     "homogeneity": _homogeneity,
     "candidates": _candidates,

@@ -64,7 +64,13 @@ body{background:#fff;font-size:9.6pt;line-height:1.45}
 header,nav,main{max-width:none;padding:0}
 main>section{border:0;border-radius:0;padding:0;margin:0 0 5mm}
 section.page{break-before:page}
-h1{font-size:19pt}
+h1{font-size:18pt}
+.subtitle{font-size:10.5pt;margin-bottom:2mm}
+dl{padding:1.5mm 0;gap:1mm 6mm}
+nav ol{columns:3;font-size:8.2pt;line-height:1.35;margin:2mm 0 3mm}
+section section{margin-top:3mm}
+h3{font-size:11pt;margin:2.5mm 0 1mm}
+li{margin:.5mm 0}
 h2{font-size:13.5pt;border-bottom:1px solid var(--line);padding-bottom:1mm}
 h2,h3,h4,.caption,p:has(+ul){break-after:avoid}
 figure,tr,.warned{break-inside:avoid}
