@@ -24,8 +24,8 @@ from subside.ops.simulate.region import Floats
 _VERTEX_STEP: Final = 0.1
 """Between vertices of the line, km."""
 
-_SITE_REACH: Final = 450.0
-"""Distance within which a site is put where measurements can be hoped for, m."""
+_SITE_REACH: Final = 0.45
+"""Distance along the line within which a site is put where measurements can be hoped for, km."""
 
 # Shares of the stretch of a variant at which sites are wanted: rural outside the zones, urban in zone 1, mining in 2.
 _RURAL: Final = (0.06, 0.2, 0.35, 0.5, 0.65, 0.8, 0.94)
@@ -110,15 +110,17 @@ def sites(chosen: Variant, ground: HezeGround) -> pd.DataFrame:
         for number, share in enumerate(shares, start=1):
             along = share * ends[-1]
             part = int(np.clip(np.searchsorted(ends, along, side="right") - 1, 0, len(parts) - 1))
-            easting, northing = _best_place(ground, kind, parts[part][0] + along - ends[part])
+            apart = ends[-1] * np.diff(shares).min()
+            reach = min(_SITE_REACH, 0.45 * apart)
+            easting, northing = _best_place(ground, kind, parts[part][0] + along - ends[part], reach)
             longitude, latitude = transform(easting, northing, source=CRS, target=GEOGRAPHIC)
             rows.append((f"{letter}{number}", round(float(longitude), 6), round(float(latitude), 6), kind))
     return pd.DataFrame(rows, columns=["name", "longitude", "latitude", "class"])
 
 
-def _best_place(ground: HezeGround, kind: str, chainage: float) -> tuple[float, float]:
+def _best_place(ground: HezeGround, kind: str, chainage: float, reach: float) -> tuple[float, float]:
     along, across = np.meshgrid(np.linspace(-1, 1, 31), np.linspace(-1, 1, 25))
-    u = chainage + along * _SITE_REACH / 1000
+    u = chainage + along * reach
     easting, northing = ground.line_position(u, across * 0.4)
     segments = ground.cover.segments(easting, northing)
     name = np.array(CLASS_NAMES)[segments.class_index]
@@ -223,7 +225,10 @@ def _faults(ground: HezeGround) -> tuple[list[str], list[BaseGeometry]]:
     arc = _along_line(ground, *ground.fault)
     at = ground.gallery_chainages[0]
     straight = _along_line(ground, np.full(2, at), np.array([1.5, 8.0]))
-    return ["arc fault", "northern fault"], [LineString(arc), LineString(straight)]
+    edge = np.linspace(ground.layout.zone_2[0] - 1.0, ground.layout.zone_2[1] + 1.0, 60)
+    sides = [_along_line(ground, edge, np.full(60, v)) for v in (ground.layout.belt, -ground.layout.belt)]
+    names = ["arc fault", "gallery fault", "basin fault north", "basin fault south"]
+    return names, [LineString(c) for c in (arc, straight, *sides)]
 
 
 def _structures(ground: HezeGround) -> pd.DataFrame:

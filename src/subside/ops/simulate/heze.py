@@ -50,12 +50,15 @@ class HezeLayout:
         Chainage and offset of the small steep basin.
     bowl_rate : float
         Its rate at the middle of an infinitely wide panel, m/yr.
+    belt : float
+        Half width of the belt of secondary basins along the line, km; faults bound it.
     """
 
     zone_1: tuple[float, float] = (40.0, 60.0)
     zone_2: tuple[float, float] = (72.0, 87.0)
     bowl: tuple[float, float] = (78.0, -0.95)
     bowl_rate: float = 0.9
+    belt: float = 0.75
 
     def __post_init__(self) -> None:
         """Refuse zones out of order."""
@@ -63,8 +66,8 @@ class HezeLayout:
             raise ArgumentError(f"`zone_1` and `zone_2` must follow each other along the line, got {self}")
 
 
-CONDENSED: Final = HezeLayout(zone_2=(64.0, 79.0), bowl=(63.0, -0.42), bowl_rate=0.6)
-"""The region of the small variant: the gap between the zones is 4 km instead of 12, and the steep basin lies in it."""
+CONDENSED: Final = HezeLayout(zone_1=(58.4, 60.0), zone_2=(62.4, 63.6), bowl=(61.4, -0.3), bowl_rate=0.6, belt=0.4)
+"""The region of the small variant: zones of 1.6 and 1.2 km with still ground around them, the steep basin between."""
 
 
 @dataclass(frozen=True)
@@ -117,20 +120,26 @@ class HezeGround:
     def deep_rate(self, u: Floats, v: Floats) -> Floats:
         """Zone 1, driven by deep groundwater: -40 mm/yr in the middle, -10 at both ends of the line in it, m/yr."""
         middle, half = np.mean(self.layout.zone_1), np.diff(self.layout.zone_1)[0] / 2
-        r2 = ((u - middle) / half) ** 2 + ((v - 0.8) / 6.0) ** 2 - (0.8 / 6.0) ** 2
+        across = min(6.0, 4 * half)
+        r2 = ((u - middle) / half) ** 2 + ((v - 0.8) / across) ** 2 - (0.8 / across) ** 2
         return np.asarray(-40 * _MM * np.exp(-_LN4 * np.maximum(r2, 0.0) ** 2))
 
     def coalfield_rate(self, u: Floats, v: Floats) -> Floats:
-        """Zone 2, the secondary basins: steep flanks, -80 mm/yr at the most, linear in time, m/yr."""
+        """Zone 2, the secondary basins: steep flanks, -80 mm/yr at the most, linear in time, m/yr.
+
+        Faults bound them on either side of the line; the ground beyond is still.
+        """
         first, last = self.layout.zone_2
-        width = 0.24
+        width = 0.24 * min(1.0, (last - first) / 6.0)
         # tanh(-0.16824) gives 10 of the 24 mm/yr of the plain at the ends of the zone.
         shift = 0.168236 * width
         flank = 0.5 * (np.tanh((u - first - shift) / width) - np.tanh((u - last + shift) / width))
-        side = 0.5 * (np.tanh((v + 2.4) / 0.5) - np.tanh((v - 2.6) / 0.5))
+        belt = self.layout.belt
+        side = 0.5 * (np.tanh((v + belt) / (0.19 * belt)) - np.tanh((v - belt) / (0.19 * belt)))
+        scale = (last - first) / 15.0
         depth = np.full(np.shape(u), 24.0)
         for at, size, extent in ((4.0, 20.0, 1.0), (7.6, 56.0, 0.85), (11.2, 34.0, 1.2)):
-            depth = depth + size * np.exp(-(((u - first - at) / extent) ** 2) - (v / 1.7) ** 2)
+            depth = depth + size * np.exp(-(((u - first - scale * at) / (scale * extent)) ** 2) - (v / 1.7) ** 2)
         return np.asarray(-_MM * depth * flank * side)
 
     def local_rate(self, u: Floats, v: Floats) -> Floats:
@@ -140,7 +149,7 @@ class HezeGround:
         rate = -31 * np.exp(-(((u - airport[0]) / 1.25) ** 2) - ((v - airport[1]) / 0.7) ** 2)
         rate = rate - 30 * np.exp(-((u - last - 3.5) ** 2 + (v - 2.0) ** 2) / 0.8**2)
         for at in self.gallery_chainages:
-            along = 0.5 * (np.tanh((v - 2.4) / 0.3) - np.tanh((v - 6.0) / 0.3))
+            along = 0.5 * (np.tanh((v - 1.3) / 0.2) - np.tanh((v - 6.0) / 0.3))
             rate = rate - 30 * along * np.exp(-(((u - at) / 0.35) ** 2))
         du, dv = u - (u0 + 7.0 + _ARC[1] - 2.4), v + 8.3
         radius, angle = np.hypot(du, dv), np.degrees(np.arctan2(dv, -du))
@@ -186,7 +195,7 @@ class HezeGround:
         for (first, last), half in ((self.layout.zone_1, 8.0), (self.layout.zone_2, 9.0)):
             beyond = np.hypot(np.maximum(np.maximum(first - u, u - last), 0.0), np.maximum(np.abs(v) - half, 0.0))
             share = share * (1 - np.exp(-((beyond / 3.0) ** 2)))
-        return 1 - share
+        return np.asarray(1 - share)
 
     @cached_property
     def panels(self) -> dict[str, tuple[Panel, ...]]:

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from subside.ops.simulate.generate import Clutter, DateStreams, Ground
-from subside.ops.simulate.heze_cover import CLASSES, SEEN
 from subside.ops.simulate.heze import FRAME
-from subside.ops.simulate.heze_track import AZIMUTH_SPACING, Extent, Places, TrackModel
+from subside.ops.simulate.heze_cover import CLASSES, SEEN
+from subside.ops.simulate.heze_track import AZIMUTH_SPACING, Places, TrackModel
 from subside.ops.simulate.region import Floats, Whole
 from subside.ops.simulate.scenes import scene
 from subside.ops.simulate.spec import Stratum
