@@ -45,7 +45,7 @@ def test_intervals_of_bins_cover_the_truth() -> None:
     line = straight(8_000.0)
     bins = make_bins(line, 50.0)
     hits, pulls, plain = [], [], []
-    for seed in range(60):
+    for seed in range(40):
         track = as_track(make_points(line, _flat, seed=seed, half_width=150, density=400), line)
         profile = make_profile([track], bins, half_width=150.0)
         known = np.isfinite(profile.rate)
@@ -64,7 +64,7 @@ def test_covariance_between_bins_is_that_of_their_errors() -> None:
     bins = make_bins(line, 100.0)
     shared = correlation((0.3, 0.4), (300.0, 3000.0))
     errors, predicted = [], []
-    for seed in range(150):
+    for seed in range(100):
         track = as_track(make_points(line, _flat, seed=seed, half_width=150, density=400, shared=shared), line, shared)
         profile = make_profile([track], bins, half_width=150.0)
         errors.append(profile.rate + 0.004)

@@ -66,7 +66,7 @@ def test_a_step_at_a_joint_is_not_smoothed() -> None:
 @pytest.mark.parametrize(("sigma", "density"), [(0.001, 400.0), (0.002, 100.0)])
 def test_ends_and_lengths_of_zones(sigma: float, density: float) -> None:
     missed, covered, totals, total_hits = [], [], [], 0
-    for seed in range(8):
+    for seed in range(6):
         found, _, _ = _zones(seed, sigma, density)
         assert len(found.zones) == 2
         for zone, (start, end) in zip(found.zones, ZONES, strict=True):
@@ -79,7 +79,7 @@ def test_ends_and_lengths_of_zones(sigma: float, density: float) -> None:
     assert np.max(np.abs(missed)) < 500.0, missed
     assert np.max(np.abs(totals)) < 1000.0
     assert np.mean(covered) >= 0.85
-    assert total_hits >= 6
+    assert total_hits >= 4
 
 
 def test_rates_of_zones() -> None:
@@ -93,7 +93,7 @@ def test_rates_of_zones() -> None:
 
 @pytest.mark.parametrize("sigma", [0.001, 0.003])
 def test_a_stable_line_has_no_zone(sigma: float) -> None:
-    for seed in range(12):
+    for seed in range(6):
         found, _, _ = _zones(seed + 50, sigma, 150.0, rate=lambda s: 0.002 * np.sin(s / 4000))
         assert found.zones == () and found.total_length == 0.0
         assert (found.total_low, found.total_high) == (0.0, 0.0)

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from subside.conventions import MM_PER_M
+from subside.figures.geographic import HALO
 from subside.figures.style import (
     CATEGORIES,
     INK,
@@ -254,7 +255,14 @@ def _draw_sites(axes: Axes, data: CorridorFigureInput) -> None:
         axes.scatter(x, y, marker="^", s=42, color=colour, edgecolors="white", linewidths=0.6, zorder=5, label=group)
         for a, b, site in zip(x, y, chosen, strict=True):
             axes.annotate(
-                site.name, (a, b), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=7, color=colour
+                site.name,
+                (a, b),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7.5,
+                color=colour,
+                path_effects=HALO,
             )
     if groups:
         legend(axes, loc="upper left", ncols=len(groups) + 1)
@@ -313,8 +321,9 @@ def _draw_profile(axes: Axes, data: CorridorFigureInput) -> None:
             low.append(np.quantile(values, 0.001))
             high.append(np.quantile(values, 0.999))
     rate, half = profile.rate * MM_PER_M, NORMAL_95 * profile.std * MM_PER_M
-    axes.fill_between(centre, rate - half, rate + half, color=INK, alpha=0.22, lw=0, label="95 % interval of a bin")
-    axes.plot(centre, data.smooth.mean * MM_PER_M, color=INK, lw=1.2, label="smooth rate")
+    axes.fill_between(centre, rate - half, rate + half, color=INK, alpha=0.35, lw=0, label="95 % interval of a bin")
+    known = np.where(np.isfinite(data.zones.probability), data.smooth.mean, np.nan)
+    axes.plot(centre, known * MM_PER_M, color=INK, lw=1.2, label="smooth rate")
     threshold = -data.zones.rule.threshold * MM_PER_M
     axes.axhline(threshold, color=SINKING, lw=0.9, ls="--", label=f"threshold {threshold:g} mm/yr")
     if low:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.colors import BoundaryNorm
 
 from subside.figures.style import (
     ACCENT,
@@ -18,11 +18,11 @@ from subside.figures.style import (
     GRID,
     INK,
     MUTED,
+    NO_DATA,
     SECOND,
     SINKING,
     SPREAD,
     FigureResult,
-    colour_bar,
     dress,
     legend,
     new_figure,
@@ -43,8 +43,6 @@ class SlopesFigureInput:
 
     Attributes
     ----------
-    chainage : ndarray of float64, (bin,)
-        m.
     slopes, curvature : sequence of ChordValues
         A year.
     years : float
@@ -55,7 +53,6 @@ class SlopesFigureInput:
         Of the chainage.
     """
 
-    chainage: FloatArray
     slopes: Sequence[ChordValues]
     curvature: Sequence[ChordValues]
     years: float
@@ -111,7 +108,7 @@ def _chord_panel(axes: Axes, name: str, chord: ChordValues, data: SlopesFigureIn
         return {**result, "n": 0, "n_detected": 0}
     known = np.isfinite(value)
     seen = known & (np.abs(value) > mdc)
-    x = data.chainage / 1e3
+    x = chord.chainage / 1e3
     axes.fill_between(x, -mdc, mdc, color=GRID, lw=0, label="not detectable (1.96 σ)")
     axes.plot(
         x[seen], value[seen], ls="none", marker=".", ms=4, mew=0, color=SINKING, label="detected", rasterized=True
@@ -131,10 +128,10 @@ def _chord_panel(axes: Axes, name: str, chord: ChordValues, data: SlopesFigureIn
         "n": int(known.sum()),
         "n_detected": int(seen.sum()),
         "largest": number(value[worst]),
-        "largest_at_km": number(data.chainage[worst] / 1e3),
+        "largest_at_km": number(chord.chainage[worst] / 1e3),
     }
     if name == "curvature":
-        result["smallest_radius_km"] = number(float(radius_of(chord.value[worst], years)) / 1e3)
+        result["smallest_radius_km"] = number(float(radius_of(chord.value[worst : worst + 1], years)[0]) / 1e3)
     return result
 
 
@@ -221,7 +218,10 @@ class LimitsFigureInput:
 
 
 def limits_figure(data: LimitsFigureInput) -> FigureResult:
-    """Draw when each limit is reached along the line: median and 5 to 95 %, and the probability by the horizon.
+    """Draw when limits are reached along the line.
+
+    Above: a strip a limit, coloured by the median year in which it is reached. Below: median and 5 to 95 % of the limit
+    on settlement that is likely exceeded over the greatest length.
 
     Parameters
     ----------
@@ -234,62 +234,75 @@ def limits_figure(data: LimitsFigureInput) -> FigureResult:
         Years from the first common date.
     """
     timed = [k for k, limit in enumerate(data.limits) if limit.quantity != "rate"]
-    figure = new_figure(12.0, 1.4 + 1.7 * max(len(timed), 1), "Years until limits are reached, motion continuing")
     numbers: dict[str, Any] = {"horizon_years": number(data.horizon), "limits": []}
+    figure = new_figure(12.0, 4.2 + 0.42 * len(timed), "Years until limits are reached, motion continuing")
     if not timed:
-        say(figure.add_subplot(), "no limit on settlement, slope or radius was given")
+        say(figure.add_subplot(), "no limit on settlement, difference, slope or radius was given")
         return FigureResult(figure, numbers)
-    panels = figure.subplots(len(timed), 1, sharex=True, squeeze=False)[:, 0]
-    ceiling = 3.0 * data.horizon
-    picture = None
-    for axes, k in zip(panels, timed, strict=True):
-        limit, found, x = data.limits[k], data.exceedance[k], data.chainage[k] / 1e3
-        known = np.isfinite(found.probability_horizon)
-        low, high = (np.minimum(v, ceiling) for v in (found.years_05, found.years_95))
-        reached = known & (found.years_05 < ceiling)
-        axes.vlines(x[reached], low[reached], high[reached], color=GRID, lw=0.8, rasterized=True)
-        shown = known & (found.years_median < ceiling)
-        picture = axes.scatter(
-            x[shown],
-            found.years_median[shown],
-            c=found.probability_horizon[shown],
-            cmap=SPREAD,
-            vmin=0,
-            vmax=1,
-            s=6,
-            linewidths=0,
-            rasterized=True,
-            zorder=3,
-        )
-        axes.axhline(data.horizon, color=SECOND, lw=0.9, ls="--")
-        axes.axhspan(0, data.observed, color=ACCENT, alpha=0.10, lw=0)
-        axes.set_ylim(0, ceiling)
-        axes.set_xlim(data.span[0] / 1e3, data.span[1] / 1e3)
-        verified = "" if limit.is_verified else " (value not verified)"
-        sign = "≥" if limit.quantity == "radius" else "≤"
-        dress(
-            axes, title=f"{limit.name}: {limit.quantity} {sign} {limit.value:g} {limit.unit}{verified}", ylabel="years"
-        )
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.0f}"))
+    strips, below = figure.subplots(2, 1, sharex=True, height_ratios=[0.42 * len(timed) + 0.2, 2.6])
+    _limit_strips(strips, data, timed)
+    likely = {k: int(np.count_nonzero(data.exceedance[k].probability_horizon > 0.5)) for k in timed}
+    settling = [k for k in timed if data.limits[k].quantity == "settlement"] or timed
+    _limit_band(below, data, max(settling, key=lambda k: likely[k]))
+    for k in timed:
+        years = data.exceedance[k].years_median
+        finite = years[np.isfinite(years)]
         numbers["limits"].append(
             {
-                "name": limit.name,
-                "n": int(known.sum()),
-                "n_likely_by_horizon": int(np.count_nonzero(found.probability_horizon[known] > 0.5)),
-                "earliest_median_years": number(np.nanmin(found.years_median)) if known.any() else None,
+                "name": data.limits[k].name,
+                "n": int(np.count_nonzero(np.isfinite(data.exceedance[k].probability_horizon))),
+                "n_likely_by_horizon": likely[k],
+                "earliest_median_years": number(finite.min()) if len(finite) else None,
             }
         )
-    panels[-1].set_xlabel(f"chainage, km ({data.prefix})", fontsize=8.5, color=INK)
-    _limits_bar(figure, panels, picture)
     return FigureResult(figure, numbers)
 
 
-def _limits_bar(figure: Figure, panels: Any, picture: Any) -> None:
-    if picture is None:
-        return
-    if len(panels) == 1:
-        colour_bar(panels[0], picture, "probability by the horizon")
-        return
-    bar = figure.colorbar(picture, ax=list(panels), shrink=0.6, pad=0.015, aspect=32)
-    bar.set_label("probability by the horizon (dashed); shaded: observed", fontsize=8.5, color=INK)
+def _limit_words(limit: Limit) -> str:
+    sign = "≥" if limit.quantity == "radius" else "≤"
+    unit = "" if limit.unit == "1" else f" {limit.unit}"
+    mark = "" if limit.is_verified else " *"
+    return "\n".join(wrap(f"{limit.name}: {limit.quantity} {sign} {limit.value:.3g}{unit}{mark}", 52)[:2])
+
+
+def _limit_strips(axes: Axes, data: LimitsFigureInput, timed: Sequence[int]) -> None:
+    """Soonest median of each limit in columns of the line; grey is later than the scale, white unknown or not meant."""
+    edges = np.linspace(data.span[0], data.span[1], 501)
+    soonest = np.full((len(timed), 500), np.nan)
+    for row, k in enumerate(timed):
+        years = data.exceedance[k].years_median
+        known = np.isfinite(data.exceedance[k].probability_horizon)
+        column = np.clip(np.searchsorted(edges, data.chainage[k][known], side="right") - 1, 0, 499)
+        found = np.full(500, np.inf)
+        np.minimum.at(found, column, np.where(np.isnan(years[known]), np.inf, years[known]))
+        here = np.bincount(column, minlength=500) > 0
+        soonest[row, here] = found[here]
+    scale = BoundaryNorm([0, data.observed, *(data.observed + data.horizon * np.array([0.25, 0.5, 1, 2]))], 256)
+    colours = SPREAD.reversed().with_extremes(over=GRID, bad="white")
+    picture = axes.pcolormesh(
+        edges / 1e3, np.arange(len(timed) + 1), soonest, cmap=colours, norm=scale, rasterized=True
+    )
+    axes.set_yticks(np.arange(len(timed)) + 0.5, [_limit_words(data.limits[k]) for k in timed], fontsize=7)
+    axes.set_ylim(len(timed), 0)
+    dress(axes, title="Soonest median (white: not meant or no points; * value not verified)", grid=False)
+    axes.tick_params(axis="y", labelsize=6.8, length=0)
+    bar = axes.figure.colorbar(picture, ax=axes, pad=0.015, aspect=18, extend="max", format="%.0f")
+    bar.set_label("years from the\nfirst common date", fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=8, colors=INK)
+
+
+def _limit_band(axes: Axes, data: LimitsFigureInput, k: int) -> None:
+    found, x = data.exceedance[k], data.chainage[k] / 1e3
+    ceiling = data.observed + 2.0 * data.horizon
+    known = np.isfinite(found.probability_horizon) & (found.years_05 < ceiling)
+    high = np.minimum(found.years_95, ceiling)
+    axes.vlines(x[known], found.years_05[known], high[known], color=NO_DATA, lw=0.8, rasterized=True, label="5 to 95 %")
+    shown = known & (found.years_median < ceiling)
+    axes.plot(x[shown], found.years_median[shown], ls="none", marker=".", ms=3, color=SINKING, label="median")
+    axes.axhline(data.horizon, color=SECOND, lw=0.9, ls="--", label="horizon")
+    axes.axhspan(0, data.observed, color=ACCENT, alpha=0.10, lw=0, label="observed")
+    axes.set_ylim(0, ceiling)
+    axes.set_xlim(data.span[0] / 1e3, data.span[1] / 1e3)
+    words = " ".join(_limit_words(data.limits[k]).split())
+    dress(axes, title=words, xlabel=f"chainage, km ({data.prefix})", ylabel="years")
+    legend(axes, loc="upper right", ncols=4, bbox_to_anchor=(1.0, 1.16), markerscale=2)

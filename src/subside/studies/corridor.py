@@ -225,7 +225,7 @@ def limits_of(standards: Standards, parameters: CorridorParameters) -> tuple[lis
         if not np.isfinite(value):
             notes.append(f"The limit {entry.name!r} depends on the speed: state speed_km_h to have it.")
             continue
-        applies = () if quantity == "difference" else tuple(str(s) for s in entry.applies_to.structures)
+        applies = tuple(str(s) for s in entry.applies_to.structures)
         limits.append(Limit(entry.name, quantity, value, unit, applies, entry.source, entry.verified))
     return limits, notes
 
@@ -290,12 +290,11 @@ def _write_figures(
         "corridor",
         corridor_figure(main),
         f"Rates within {parameters.half_width / 1e3:g} km of the line from above (a), straightened (b), and the "
-        f"profile of points within {parameters.track_half_width:g} m with the robust rate of bins, its 95 % interval and "
-        "zones (c).",
+        f"profile of points within {parameters.track_half_width:g} m with the robust rate of bins, its 95 % interval "
+        "and zones (c).",
     )
     shown = [r.limit for r in a.limits]
     slopes = SlopesFigureInput(
-        a.fine.bins.centre,
         a.slopes,
         a.curvature,
         a.years,

@@ -103,7 +103,7 @@ class CorridorAnalysis:
     fine : Profile
         Short bins for slopes.
     slopes, curvature : tuple of ChordValues
-        By chord.
+        By chord, each starting at the middle of a short bin.
     limits : tuple of LimitResult
         Limits.
     dips : tuple of DipResult
@@ -286,19 +286,7 @@ def _limits(
         return ()
     found = []
     for limit in context.limits:
-        chord = np.nan
-        if limit.quantity in ("settlement", "rate"):
-            places = (*_places(profile.bins, limit, context), profile.rate, profile.std)
-        elif limit.quantity == "difference":
-            joints = joint_differences(profile)
-            applies = _applies(limit, joints.before, context) | _applies(limit, joints.after, context)
-            places = (joints.chainage, np.zeros(len(joints.chainage)), applies, joints.value, joints.std)
-        else:
-            is_slope = limit.quantity == "slope"
-            default = parameters.slope_limit_chord if is_slope else parameters.radius_limit_chord
-            chord = limit.chord if np.isfinite(limit.chord) else default
-            values = chord_slopes(fine, chord) if is_slope else chord_curvature(fine, chord)
-            places = (*_places(fine.bins, limit, context), values.value, values.std)
+        chord, places = _values(limit, profile, fine, context, parameters)
         chainage, width, applies, growth, std = places
         growth, std = np.where(applies, growth, np.nan), np.where(applies, std, np.nan)
         result = exceedance(growth, std, limit=limit, years_observed=years, years_horizon=years + parameters.horizon)
@@ -306,17 +294,46 @@ def _limits(
     return tuple(found)
 
 
+_Places = tuple[FloatArray, FloatArray, npt.NDArray[np.bool_], FloatArray, FloatArray]
+"""Chainage, length, whether the limit applies, growth a year and its standard deviation."""
+
+
+def _values(
+    limit: Limit, profile: Profile, fine: Profile, context: CorridorContext, parameters: CorridorParameters
+) -> tuple[float, _Places]:
+    """Chord and values that a limit is compared with."""
+    if limit.quantity in ("settlement", "rate"):
+        where = (profile.bins.centre, profile.bins.end - profile.bins.start, _places(profile.bins, limit, context))
+        return np.nan, (*where, profile.rate, profile.std)
+    if limit.quantity == "difference" and set(limit.applies_to) <= {_JOINT}:
+        joints = joint_differences(profile)
+        everywhere = np.ones(len(joints.chainage), bool)
+        return np.nan, (joints.chainage, np.zeros(len(joints.chainage)), everywhere, joints.value, joints.std)
+    is_radius = limit.quantity == "radius"
+    default = parameters.radius_limit_chord if is_radius else parameters.slope_limit_chord
+    chord = limit.chord if np.isfinite(limit.chord) else default
+    values = chord_curvature(fine, chord) if is_radius else chord_slopes(fine, chord)
+    applies = _places(fine.bins, limit, context)
+    factor = 1.0
+    if limit.quantity == "difference":
+        applies &= ~values.crosses_joint
+        factor = chord
+    width = fine.bins.end - fine.bins.start
+    return chord, (values.chainage, width, applies, factor * values.value, factor * values.std)
+
+
 def _applies(limit: Limit, kind: npt.NDArray[Any], context: CorridorContext) -> npt.NDArray[np.bool_]:
     """Where a limit applies; everywhere where no structures are known."""
     return limit.applies(kind.tolist()) if context.structures else np.ones(len(kind), bool)
 
 
-def _places(bins: Bins, limit: Limit, context: CorridorContext) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+def _places(bins: Bins, limit: Limit, context: CorridorContext) -> npt.NDArray[np.bool_]:
+    """Bins where a limit applies."""
     applies = _applies(limit, bins.structure, context)
     if context.structures and _JOINT in limit.applies_to:
         joint = np.flatnonzero(np.diff(bins.segment) != 0)
         applies[np.concatenate([joint, joint + 1])] = True
-    return bins.centre, bins.end - bins.start, applies
+    return applies
 
 
 def _dips(

@@ -207,7 +207,7 @@ def _slope_row(a: CorridorAnalysis, values: ChordValues) -> dict[str, Any]:
         return {"slope_max": np.nan, "n_detected": 0}
     return {
         "slope_max": abs(float(values.value[k])) * a.years,
-        "slope_at": float(a.fine.bins.centre[k]),
+        "slope_at": float(values.chainage[k]),
         "slope_std": float(values.std[k]) * a.years,
         "slope_mdc": float(np.nanmedian(values.mdc)) * a.years,
         "n_detected": int(np.count_nonzero(np.abs(values.value) > values.mdc)),
@@ -220,7 +220,7 @@ def _radius_row(a: CorridorAnalysis, values: ChordValues) -> dict[str, Any]:
         return {"radius_min": np.nan, "n_detected": 0}
     return {
         "radius_min": float(radius_of(values.value[k : k + 1], a.years)[0]),
-        "radius_at": float(a.fine.bins.centre[k]),
+        "radius_at": float(values.chainage[k]),
         "radius_mdc": float(radius_of(np.array([np.nanmedian(values.mdc)]), a.years)[0]),
         "n_detected": int(np.count_nonzero(np.abs(values.value) > values.mdc)),
     }

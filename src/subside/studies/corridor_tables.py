@@ -102,7 +102,7 @@ def _curvature_columns(chord: ChordValues, years: float) -> dict[str, npt.NDArra
 
 
 def slopes_table(a: CorridorAnalysis) -> pd.DataFrame:
-    """One row a short bin: slope and curvature over each chord, with sigma and what is detectable."""
+    """One row a short bin: slope and curvature over the chords that start at its middle, sigma, what is detectable."""
     bins = a.fine.bins
     columns: dict[str, Any] = {
         "chainage_m": bins.centre,

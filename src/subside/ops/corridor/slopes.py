@@ -24,12 +24,14 @@ RADIUS_CHORDS: Final = (100.0, 200.0)
 
 @dataclass(frozen=True)
 class ChordValues:
-    """One quantity over one chord at the middle of every bin; NaN where an end has no points.
+    """One quantity over the chord that starts at the middle of every bin; NaN where an end has no points.
 
     Attributes
     ----------
     chord : float
         m.
+    chainage : ndarray of float64, (bin,)
+        Middle of the chord, m.
     value, std : ndarray of float64, (bin,)
         Slope a year (1/yr, positive where the rate rises with chainage) or curvature a year (1/m/yr, positive where
         the line hollows).
@@ -40,6 +42,7 @@ class ChordValues:
     """
 
     chord: float
+    chainage: FloatArray
     value: FloatArray
     std: FloatArray
     mdc: FloatArray
@@ -47,11 +50,11 @@ class ChordValues:
 
 
 def chord_slopes(profile: Profile, chord: float) -> ChordValues:
-    r"""Slope of the rate over a chord: :math:`(v(x + B/2) - v(x - B/2)) / B`.
+    r"""Slope of the rate over a chord: :math:`(v(x + B) - v(x)) / B`.
 
-    Ends between the middles of two bins are interpolated linearly between these two, never across a joint or a bin
-    without points. The variance is that of the difference under the covariance of the bins; the datum cancels. Times
-    the years it is the slope of the settlement.
+    The chord starts at the middle :math:`x` of a bin. Ends between the middles of two bins are interpolated linearly
+    between these two, never across a joint or a bin without points. The variance is that of the difference under the
+    covariance of the bins; the datum cancels. Times the years it is the slope of the settlement.
 
     Parameters
     ----------
@@ -71,7 +74,7 @@ def chord_slopes(profile: Profile, chord: float) -> ChordValues:
         If the chord is not positive.
     """
     _check.in_range(1e-3, 1e6, chord=chord)
-    return _combination(profile, chord, ((-0.5, -1.0 / chord), (0.5, 1.0 / chord)))
+    return _combination(profile, chord, ((0.0, -1.0 / chord), (1.0, 1.0 / chord)))
 
 
 def chord_curvature(profile: Profile, chord: float) -> ChordValues:
@@ -98,7 +101,7 @@ def chord_curvature(profile: Profile, chord: float) -> ChordValues:
     """
     _check.in_range(1e-3, 1e6, chord=chord)
     scale = 8.0 / chord**2
-    return _combination(profile, chord, ((-0.5, 0.5 * scale), (0.0, -scale), (0.5, 0.5 * scale)))
+    return _combination(profile, chord, ((0.0, 0.5 * scale), (0.5, -scale), (1.0, 0.5 * scale)))
 
 
 @dataclass(frozen=True)
@@ -152,8 +155,9 @@ def _combination(profile: Profile, chord: float, terms: tuple[tuple[float, float
     bins = profile.bins
     n = bins.n_bins
     unknown = np.full(n, np.nan)
+    middle = bins.centre + 0.5 * chord
     if chord / (len(terms) - 1) < bins.step * (1 - 1e-9):
-        return ChordValues(chord, unknown, unknown.copy(), unknown.copy(), np.zeros(n, bool))
+        return ChordValues(chord, middle, unknown, unknown.copy(), unknown.copy(), np.zeros(n, bool))
     index, weight = [], []
     for share, factor in terms:
         rows, parts = _interpolation(bins, np.isfinite(profile.rate), bins.centre + share * chord)
@@ -171,8 +175,8 @@ def _combination(profile: Profile, chord: float, terms: tuple[tuple[float, float
             apart = np.abs(bins.centre[i] - bins.centre[j])
             variance[both] += weights[a][both] * weights[b][both] * profile.errors.covariance(i, j, apart)
     std = np.where(np.isfinite(value), np.sqrt(np.maximum(variance, 0.0)), np.nan)
-    low, high = (np.clip(bins.bin_of(bins.centre + s * chord), 0, n - 1) for s in (-0.5, 0.5))
-    return ChordValues(chord, value, std, NORMAL_95 * std, bins.segment[low] != bins.segment[high])
+    end = np.clip(bins.bin_of(bins.centre + chord), 0, n - 1)
+    return ChordValues(chord, middle, value, std, NORMAL_95 * std, bins.segment != bins.segment[end])
 
 
 def _interpolation(

@@ -1,0 +1,103 @@
+"""Density, gaps and statistics of polygons against numbers known beforehand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+
+from corridor_points import ORIGIN, as_track, correlation, make_points, straight
+from subside.errors import ArgumentError
+from subside.model.points import PointKind
+from subside.ops.corridor.coverage import density_along, measure_coverage
+from subside.ops.corridor.polygons import TrackDatum, polygon_statistics
+
+LINE = straight(10_000.0)
+NO_BIAS = TrackDatum(np.zeros(1))
+
+
+def _still(s: np.ndarray) -> np.ndarray:
+    return np.zeros(len(s))
+
+
+def _box(x0: float, y0: float, x1: float, y1: float):  # type: ignore[no-untyped-def]
+    return shapely.box(ORIGIN[0] + x0, ORIGIN[1] + y0, ORIGIN[0] + x1, ORIGIN[1] + y1)
+
+
+def test_density_by_kind_track_and_land() -> None:
+    points = make_points(LINE, _still, density=300, half_width=2000)
+    track = as_track(points, LINE)
+    land = {"urban": _box(0, -3000, 4000, 3000), "rural": _box(4000, -3000, 20_000, 3000)}
+    found = measure_coverage([track], LINE, half_width=1000.0, land=land)
+    table = {(d.kind, d.land): d for d in found.densities}
+    assert table["all", "all"].area_km2 == pytest.approx(20.0, rel=0.01)
+    assert table["all", "all"].per_km2 == pytest.approx(300, rel=0.06)
+    assert table["PS", "all"].per_km2 == pytest.approx(120, rel=0.12)
+    assert table["PS", "all"].n_points + table["DS", "all"].n_points == table["all", "all"].n_points
+    assert table["all", "urban"].area_km2 == pytest.approx(8.0, rel=0.01)
+    assert table["all", "urban"].n_points + table["all", "rural"].n_points == table["all", "all"].n_points
+    inside = (np.abs(points.northing - ORIGIN[1]) <= 1000) & (points.easting >= ORIGIN[0])
+    assert table["all", "all"].n_points == pytest.approx(inside.sum(), abs=12)
+    along = density_along([track], LINE, half_width=1000.0, step=1000.0)
+    assert along.by == "kind" and sum(along.per_km2.values()).mean() == pytest.approx(300, rel=0.06)
+    by_land = density_along([track], LINE, half_width=1000.0, step=1000.0, land=land)
+    assert by_land.per_km2["urban"][:4].min() > 200 and by_land.per_km2["urban"][4:].max() == 0
+
+
+def test_two_tracks_add_up_and_cells_are_counted() -> None:
+    a, b = (as_track(make_points(LINE, _still, seed=k, density=100, name="AB"[k]), LINE) for k in range(2))
+    found = measure_coverage([a, b], LINE, half_width=400.0)
+    total = next(d for d in found.densities if d.track == "all" and d.kind == "all")
+    assert total.n_points == sum(d.n_points for d in found.densities if d.track in "AB" and d.kind == "all")
+    assert 0.6 * found.n_cells < found.occupied_cells <= found.n_cells * 1.05
+
+
+def test_gaps_and_the_longest_uncovered_length() -> None:
+    points = make_points(LINE, _still, density=2000, half_width=300)
+    s = points.easting - ORIGIN[0]
+    track = as_track(points.subset(~((s > 3000) & (s < 4000)) & ~((s > 7000) & (s < 7400))), LINE)
+    found = measure_coverage([track], LINE, half_width=300.0, reach=100.0)
+    assert [round(g.length, -2) for g in found.gaps[:2]] == [800.0, 200.0]
+    assert found.longest_uncovered == pytest.approx(800, abs=60)
+    assert found.gaps[0].start == pytest.approx(3100, abs=40) and not found.gaps[0].is_outside
+    assert found.outside < 30
+
+
+def test_a_line_that_leaves_the_data_is_said_so() -> None:
+    points = make_points(LINE, _still, density=500, half_width=300)
+    track = as_track(points.subset(points.easting < ORIGIN[0] + 6000), LINE)
+    found = measure_coverage([track], LINE, half_width=300.0)
+    assert found.outside == pytest.approx(4000, abs=50)
+    assert found.gaps[0].is_outside and found.longest_uncovered < 500
+    whole = next(d for d in found.densities if d.kind == "all")
+    assert whole.per_km2 == pytest.approx(500, rel=0.1)
+
+
+def test_statistics_of_a_polygon() -> None:
+    bowl = lambda s: np.where((s > 4000) & (s < 6000), -0.030, 0.0)  # noqa: E731
+    track = as_track(make_points(LINE, bowl, density=800, half_width=1000), LINE)
+    city = _box(4000, -900, 7000, 900)
+    found = polygon_statistics("city", city, [track], datum=NO_BIAS)
+    assert found.area_km2 == pytest.approx(5.4)
+    assert found.per_km2 == pytest.approx(800, rel=0.05)
+    assert found.mean == pytest.approx(-0.020, abs=3 * found.mean_std + 0.0005)
+    assert found.affected_km2 == pytest.approx(3.6, abs=0.1)
+    assert found.affected_low <= 3.6 <= found.affected_high + 0.05
+    assert found.p05 < -0.028 and found.p95 > -0.003 and found.lowest < -0.028
+    nothing = polygon_statistics("sea", _box(50_000, 0, 51_000, 1000), [track], datum=NO_BIAS)
+    assert nothing.n_points == 0 and np.isnan(nothing.mean) and np.isnan(nothing.affected_km2)
+    with pytest.raises(ArgumentError, match="must be a polygon"):
+        polygon_statistics("line", LINE.geometry, [track], datum=NO_BIAS)
+
+
+def test_the_mean_of_a_polygon_is_covered_by_its_interval() -> None:
+    shared = correlation((0.2, 0.4), (150.0, 2000.0))
+    pulls = []
+    for seed in range(60):
+        line = straight(3000.0)
+        track = as_track(make_points(line, _still, seed=seed, density=150, shared=shared), line, shared)
+        found = polygon_statistics("box", _box(0, -500, 3000, 500), [track], datum=NO_BIAS)
+        pulls.append(found.mean / found.mean_std)
+    assert 0.88 <= np.mean(np.abs(pulls) < 1.96) <= 1.0
+    assert 0.7 < np.std(pulls) < 1.3
+    assert PointKind.PS in track.points.kind
