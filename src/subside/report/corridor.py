@@ -14,6 +14,9 @@ _COUNTED: Final = ("no zone", "one zone", "two zones", "three zones", "four zone
 _WATCHED: Final = 0.05
 """Probability of exceeding a limit from which the summary names it."""
 
+_MOST_LIMITS: Final = 4
+_CHANCE: Final = "probability_horizon_max"
+
 _PERMILLE: Final = (1e3, "‰")
 _KM2: Final = (1e-6, "km²")
 
@@ -69,27 +72,38 @@ def uncovered_said(results: StudyResults) -> Words | None:
 
 
 def watch_list(results: StudyResults) -> list[Words]:
-    """Limits that may be exceeded at the horizon, and what is uncovered."""
-    found: list[Words | None] = []
-    for key, row in results.rows("limits"):
-        chance = row.get("probability_horizon_max")
-        if not isinstance(chance, (int, float)) or chance < _WATCHED:
-            continue
-        checked = "" if row.get("is_verified") else " This limit is not verified against the standard."
-        length = results.fact_of(f"{key}.length_horizon", row.get("length_horizon"), unit=LENGTH_KM)
-        where: Words = () if length is None else ("; it is likely exceeded over ", length, " of line")
-        found.append(
-            sentence(
-                f"{str(row.get('name') or 'a limit').capitalize()} (",
-                results.fact_of(f"{key}.value", row.get("value"), unit=(1.0, str(row.get("unit") or ""))),
-                "): the greatest probability along the line of exceeding it by the end of the horizon is ",
-                results.fact_of(f"{key}.probability_horizon_max", chance),
-                *where,
-                f".{checked}",
-            )
-        )
+    """Limits that may be exceeded at the horizon, likeliest first, and what is uncovered."""
+    risky = [
+        (key, row)
+        for key, row in results.rows("limits")
+        if isinstance(row.get(_CHANCE), (int, float)) and row[_CHANCE] >= _WATCHED
+    ]
+    risky.sort(key=lambda item: (-item[1][_CHANCE], -(item[1].get("length_horizon") or 0.0)))
+    found = [_limit_said(results, key, row) for key, row in risky[:_MOST_LIMITS]]
+    if len(risky) > _MOST_LIMITS:
+        found.append((f"{len(risky) - _MOST_LIMITS} more limits may be exceeded; the chapter on the line lists them.",))
     found.append(uncovered_said(results))
     return [f for f in found if f]
+
+
+def _limit_said(results: StudyResults, key: str, row: Mapping[str, Any]) -> Words | None:
+    checked = "" if row.get("is_verified") else " This limit is not verified against the standard."
+    length = results.fact_of(f"{key}.length_horizon", row.get("length_horizon"), unit=LENGTH_KM)
+    where: Words = () if length is None else ("; it is likely exceeded over ", length, " of line")
+    return sentence(
+        f"{str(row.get('name') or 'a limit').capitalize()} (",
+        results.fact_of(f"{key}.value", row.get("value"), unit=(1.0, _unit(row))),
+        "): the greatest probability along the line of exceeding it by the end of the horizon is ",
+        results.fact_of(f"{key}.{_CHANCE}", row.get(_CHANCE)),
+        *where,
+        f".{checked}",
+    )
+
+
+def _unit(row: Mapping[str, Any]) -> str:
+    """Unit of a limit as printed."""
+    unit = str(row.get("unit") or "")
+    return {"permille": "‰", "1": ""}.get(unit, unit)
 
 
 def _line_said(results: StudyResults) -> Words | None:
@@ -224,7 +238,7 @@ def _detectability(results: StudyResults) -> list[Block]:
 
 
 def _limits(results: StudyResults) -> list[Block]:
-    rows = results.rows("limits")
+    rows: Rows = [(key, {**row, "unit": _unit(row)}) for key, row in results.rows("limits")]
     blocks = table_of(
         results,
         rows,

@@ -173,8 +173,8 @@ def _table(table: DataTable, numbering: _Numbering) -> str:
         for row in table.rows
     )
     return (
-        f'{caption}<div class="scroll" tabindex="0"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>'
-        "\n</table></div>"
+        f'{caption}<div class="scroll" role="region" aria-label="{escape(table.caption or "Table")}" tabindex="0">'
+        f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>"
     )
 
 
