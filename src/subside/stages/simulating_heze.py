@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,16 +18,19 @@ from subside.errors import ArgumentError
 from subside.io.atomic import read_json, write_json
 from subside.io.project import Project
 from subside.io.stacks import StackSource
+from subside.io.store import TrackStore
 from subside.model.stack import format_dates
-from subside.ops.simulate.heze import HezeGround
+from subside.ops.simulate.heze import FRAME, HezeGround
 from subside.ops.simulate.heze_images import Strip, StripImages
 from subside.ops.simulate.heze_track import HEADING, Places, TrackModel, line_of_sight
 from subside.ops.simulate.heze_variants import Variant, variant
+from subside.ops.simulate.point_level import NOISE, PointLevel
 from subside.ops.simulate.region import Floats
 from subside.stages.catalogue import STAGES
 from subside.stages.configuration import default_toml
 from subside.stages.heze_inputs import write_inputs
 from subside.stages.importing import import_stack
+from subside.stages.importing_points import import_points
 
 log = logging.getLogger("subside")
 
@@ -207,12 +210,36 @@ def simulate_heze(out: Path, name: str, *, seed: int, console: Console) -> HezeT
     with console.status("writing the inputs of the study"):
         write_inputs(out / INPUTS, chosen, ground)
     for model in models:
+        store = project.new_track(model.spec.name)
         request = {"scene": f"heze-{name}", "seed": seed, "track": model.spec.name}
-        with console.status(f"simulating track {model.spec.name}"):
-            source = strip_source(Strip(model))
-        import_stack(project.new_track(model.spec.name), source, request=request, console=console)
-        log.info("made track %s: %d dates, %d x %d pixels", model.spec.name, len(source.dates), *source.shape)
+        make = _make_points if chosen.is_point_level else _make_images
+        make(store, model, request, console)
     return truth
+
+
+def _make_images(store: TrackStore, model: TrackModel, request: Mapping[str, Any], console: Console) -> None:
+    with console.status(f"simulating track {model.spec.name}"):
+        source = strip_source(Strip(model))
+    import_stack(store, source, request=request, console=console)
+    log.info("made track %s: %d dates, %d x %d pixels", model.spec.name, len(source.dates), *source.shape)
+
+
+def _make_points(store: TrackStore, model: TrackModel, request: Mapping[str, Any], console: Console) -> None:
+    with console.status(f"simulating the points of track {model.spec.name}"):
+        points = PointLevel(model).make()
+    import_points(store, model, points, request=request, console=console)
+    easting, northing = FRAME.to_map(points.places.x, points.places.y)
+    folder = store.path.parent.parent / TRUTH
+    np.savez_compressed(
+        folder / f"{model.spec.name}_points.npz",
+        easting=easting,
+        northing=northing,
+        kind=points.kind,
+        cover=np.array([s.cover for s in NOISE])[points.stratum],
+        identity=points.identity,
+        height_error=points.places.height_error,
+    )
+    log.info("made track %s: %d dates, %d points", model.spec.name, len(model.spec.dates), len(points.kind))
 
 
 def write_truth(folder: Path, truth: HezeTruth) -> None:
