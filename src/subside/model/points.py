@@ -205,10 +205,12 @@ class PointSet:
             "coherence": unknown,
             "height": unknown,
             "flags": np.zeros(n, np.int32),
-            "point_id": np.array([f"{name}-{k}" for k in range(n)], dtype=object),
             **columns,
         }
-        values.setdefault("displacement", np.full((n, len(values["dates"])), np.nan, np.float32))
+        if "point_id" not in values:
+            values["point_id"] = np.array([f"{name}-{k}" for k in range(n)], dtype=object)
+        if "displacement" not in values:
+            values["displacement"] = np.full((n, len(values["dates"])), np.nan, np.float32)
         return cls(
             name=name,
             longitude=lon,

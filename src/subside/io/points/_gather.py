@@ -78,7 +78,7 @@ def gather(
         for group, names in series.items():
             values = np.empty((block.num_rows, len(names)), np.float32)
             for index, name in enumerate(names):
-                values[:, index] = as_array(block.column(name)) / scale
+                np.divide(block.column(name).to_numpy(zero_copy_only=False), scale, out=values[:, index])
             rows[group].append(values)
     return Gathered({k: _joined(v) for k, v in parts.items()}, {k: _joined(v) for k, v in rows.items()})
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from subside.io.codes import refuse
 
-_ROWS: Final = 65_536
+_ROWS: Final = 32_768
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class ParquetTable:
         """
         n_rows = 0
         try:
-            with pq.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(batch_size=_ROWS, columns=list(types), use_threads=False):
+            with pq.ParquetFile(self.path, pre_buffer=False) as file:
+                for batch in file.iter_batches(batch_size=_ROWS, columns=list(types)):
                     n_rows += batch.num_rows
                     yield pa.RecordBatch.from_arrays(
                         [self._cast(batch.column(name), name, wanted) for name, wanted in types.items()],
