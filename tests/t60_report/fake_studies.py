@@ -102,22 +102,44 @@ def write_tracks(out: Path) -> None:
     folder.write_table("cells.csv", pd.DataFrame({"easting": [1.0]}), "cells with rates and their σ")
     folder.finish(
         {
+            "grid_m": 50.0,
             "statistics": {
-                "n": 232_984,
+                "n_cells": 232_984,
                 "n_effective": 812.4,
+                "block_m": 2000.0,
                 "pearson": estimate(0.953, 0.931, 0.968),
                 "spearman": estimate(0.941, 0.92, 0.955),
-                "rmse": estimate(0.00291, 0.0025, 0.0033),
-                "bias": estimate(-0.0004, -0.0011, 0.0003),
-                "sigma": estimate(0.00288, 0.0025, 0.0032),
-                "sigma_per_track": estimate(0.00204, 0.0018, 0.0023),
-                "limits": [estimate(-0.006, -0.0068, -0.0055), estimate(0.0052, 0.0046, 0.006)],
-                "slope": estimate(1.01, 0.97, 1.05),
-                "intercept": estimate(0.0001, -0.0002, 0.0004),
+                "rmse_mm_yr": estimate(2.91, 2.5, 3.3),
+                "bias_mm_yr": estimate(-0.4, -1.1, 0.3),
+                "sigma_mm_yr": estimate(2.88, 2.5, 3.2),
+                "sigma_per_track_mm_yr": estimate(2.04, 1.8, 2.3),
+                "lower_limit_mm_yr": estimate(-6.0, -6.8, -5.5),
+                "upper_limit_mm_yr": estimate(5.2, 4.6, 6.0),
+                "deming_slope": estimate(1.01, 0.97, 1.05),
+                "deming_intercept_mm_yr": estimate(0.1, -0.2, 0.4),
             },
-            "sensitivity": {"east": 0.28, "north": 0.065, "angle_deg": 10.0},
-            "calibration": [{"definition": "stated", "predicted": 0.0026, "ratio": estimate(1.1, 0.98, 1.2)}],
-            "strata": [{"by": "rate", "label": "< −10 mm/yr", "n": 8123, "pearson": 0.9, "rmse": 0.0041}],
+            "sensitivity": {"east": 0.28, "north": 0.065, "angle_deg": 10.0, "sentence": "Horizontal motion enters."},
+            "sigmas": [
+                {
+                    "definition": "stated",
+                    "first_mm_yr": 1.9,
+                    "second_mm_yr": 1.8,
+                    "predicted_sigma_of_difference_mm_yr": 2.6,
+                    "observed_over_predicted": estimate(1.1, 0.98, 1.2),
+                    "robust_observed_over_predicted": 1.02,
+                }
+            ],
+            "strata": [
+                {
+                    "by": "rate",
+                    "label": "below −10 mm/yr",
+                    "n_cells": 8123,
+                    "r": 0.9,
+                    "sigma_mm_yr": 4.1,
+                    "sigma_low_mm_yr": 3.8,
+                    "sigma_high_mm_yr": 4.4,
+                }
+            ],
         }
     )
 

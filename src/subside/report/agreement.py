@@ -1,13 +1,10 @@
-"""Chapter on how far the tracks agree, and on east and up where their geometries allow it."""
+"""Chapters on how far the tracks agree, and on east and up where their geometries allow it."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from subside.report.common import Column, paragraph, pictures, table_of
-from subside.report.content import Block, Words
-from subside.report.numbers import RATE
-from subside.report.results import StudyResults, sentence
+from subside.report.content import Block, Fact, Words
+from subside.report.results import Rows, StudyResults, sentence
 
 
 def agreement_blocks(results: StudyResults) -> list[Block]:
@@ -16,63 +13,89 @@ def agreement_blocks(results: StudyResults) -> list[Block]:
     blocks = paragraph(
         sentence(
             "Rates of both tracks were brought to the vertical, each with its own line of sight, and compared on ",
-            s.fact("n"),
-            " cells",
-            s.grid(),
-            " in which both have points.",
+            s.fact("n_cells"),
+            " cells of ",
+            results.fact("grid_m"),
+            " in which both have points; differences are second minus first.",
         ),
         sentence(
-            "Neighbouring cells share errors; the intervals below (95 %, in brackets) come from resampling whole "
-            "blocks, and the cells count as ",
+            "Neighbouring cells share errors: the intervals below (95 %, in brackets) come from resampling blocks of ",
+            s.fact("block_m"),
+            ", and the cells count as ",
             s.fact("n_effective"),
             " independent ones.",
         ),
     )
     blocks += paragraph(
-        sentence("Pearson’s correlation is ", s.fact("pearson", "r"), "."),
+        sentence("Pearson’s correlation is ", s.fact("pearson"), "."),
         sentence("Spearman’s rank correlation is ", s.fact("spearman"), "."),
-        sentence("The root-mean-square difference is ", s.fact("rmse", unit=RATE), "."),
-        sentence("The mean difference (bias) is ", s.fact("bias", unit=RATE), "."),
+        sentence("The root-mean-square difference is ", s.fact("rmse"), "."),
+        sentence("The mean difference (bias) is ", s.fact("bias"), "."),
+        sentence("The standard deviation of the difference is ", s.fact("sigma"), "."),
+        sentence("Shared evenly, that is ", s.fact("sigma_per_track"), " for one track."),
         sentence(
-            "The standard deviation of the difference is ",
-            s.fact("sigma", "sigma_difference", "std", unit=RATE),
-            ".",
+            "95 % of the cells differ by between ",
+            s.fact("lower_limit"),
+            " and ",
+            s.fact("upper_limit"),
+            " (limits of agreement).",
         ),
-        sentence(
-            "Shared evenly, that is ",
-            s.fact("sigma_per_track", unit=RATE),
-            " for one track.",
-        ),
-        _limits(s),
         sentence(
             "The Deming line, which allows for errors in both tracks, has slope ",
-            s.fact("slope", "deming_slope", "deming.slope"),
+            s.fact("deming_slope"),
             " and intercept ",
-            s.fact("intercept", "deming_intercept", "deming.intercept", unit=RATE),
+            s.fact("deming_intercept"),
             ".",
         ),
+        sentence(
+            "The series of the tracks differ by ",
+            results.fact("series_rmse_median_mm"),
+            " (root mean square over the dates, median of the cells).",
+        ),
     )
-    blocks += paragraph(*_calibration(results))
-    blocks += paragraph(*_sensitivity(results))
+    said = results.value("sensitivity.sentence")
+    blocks += paragraph((str(said),) if said else None)
     blocks += pictures(results)
-    blocks += table_of(
+    return blocks + _sigmas(results) + _strata(results)
+
+
+def _sigmas(results: StudyResults) -> list[Block]:
+    return table_of(
+        results,
+        results.rows("sigmas"),
+        (
+            Column("σ of a point", ("definition",)),
+            Column("first (mm/yr)", ("first_mm_yr",)),
+            Column("second (mm/yr)", ("second_mm_yr",)),
+            Column("σ of the difference expected (mm/yr)", ("predicted_sigma_of_difference_mm_yr",)),
+            Column("observed / expected", ("observed_over_predicted",)),
+            Column("same, robust", ("robust_observed_over_predicted",)),
+        ),
+        caption="Standard deviations of the points, by definition, against what the difference of the tracks shows: "
+        "1 means that they say what they should.",
+    )
+
+
+def _strata(results: StudyResults) -> list[Block]:
+    return table_of(
         results,
         results.rows("strata"),
         (
             Column("by", ("by",)),
-            Column("class", ("label", "name", "class")),
-            Column("cells", ("n", "n_cells")),
-            Column("r", ("pearson", "r")),
-            Column("bias (mm/yr)", ("bias",), RATE),
-            Column("σ of the difference (mm/yr)", ("sigma",), RATE),
-            Column("RMSE (mm/yr)", ("rmse",), RATE),
-            Column("σ expected (mm/yr)", ("predicted",), RATE),
-            Column("observed / expected", ("calibration", "ratio")),
+            Column("class", ("label",)),
+            Column("cells", ("n_cells",)),
+            Column("r", ("r",), None, 2),
+            Column("bias (mm/yr)", ("bias_mm_yr",), None, 2),
+            Column("95 %", ("bias_low_mm_yr:bias_high_mm_yr",), None, 2),
+            Column("σ of the difference (mm/yr)", ("sigma_mm_yr",), None, 2),
+            Column("95 %", ("sigma_low_mm_yr:sigma_high_mm_yr",), None, 2),
+            Column("σ expected (mm/yr)", ("predicted_sigma_mm_yr",), None, 2),
+            Column("observed / expected", ("calibration",), None, 2),
+            Column("95 %", ("calibration_low:calibration_high",), None, 2),
         ),
-        caption="Agreement by class of the cells, with 95 % intervals in brackets.",
+        caption="Agreement by class of the cells, with 95 % intervals.",
         file="strata.csv",
     )
-    return blocks
 
 
 def agreement_findings(results: StudyResults) -> list[Words]:
@@ -81,90 +104,80 @@ def agreement_findings(results: StudyResults) -> list[Words]:
     found = [
         sentence(
             "The two tracks, processed independently, give vertical rates that correlate with r = ",
-            s.fact("pearson", "r"),
+            s.fact("pearson"),
             " and differ by ",
-            s.fact("rmse", unit=RATE),
+            s.fact("rmse"),
             " (root mean square) on ",
-            s.fact("n"),
+            s.fact("n_cells"),
             " common cells.",
-        )
+        ),
+        _trusted(results),
     ]
     return [f for f in found if f]
 
 
+def _trusted(results: StudyResults) -> Words | None:
+    """Whether the σ of the points, as they came, say what the difference of the tracks shows."""
+    for key, row in results.rows("sigmas"):
+        if row.get("definition") == "stated":
+            return sentence(
+                "That difference scatters ",
+                results.fact_of(f"{key}.observed_over_predicted", row.get("observed_over_predicted")),
+                " times as much as the standard deviations of the points predict.",
+            )
+    return None
+
+
 class _Statistics:
-    """Statistics of a comparison wherever its summary keeps them."""
+    """Statistics of a comparison."""
 
     def __init__(self, results: StudyResults) -> None:
         self.results = results
 
-    def fact(self, *names: str, unit: tuple[float, str] | None = None) -> Any:
-        keys = [f"{place}{name}" for name in names for place in ("statistics.", "agreement.", "")]
-        return self.results.fact(*keys, unit=unit)
-
-    def grid(self) -> str:
-        spacing = self.results.content.get("parameters", {}).get("grid") or self.results.value("spacing")
-        return f" of {spacing:g} m" if isinstance(spacing, (int, float)) else ""
-
-
-def _limits(s: _Statistics) -> Words | None:
-    rows = s.results.value("statistics.limits", "limits", "statistics.limits_of_agreement", "limits_of_agreement")
-    both = sentence(
-        "95 % of the cells differ by between ",
-        s.fact("limits.0", "limits_of_agreement.0", "limit_low", unit=RATE),
-        " and ",
-        s.fact("limits.1", "limits_of_agreement.1", "limit_high", unit=RATE),
-        " (limits of agreement).",
-    )
-    return both if rows is not None or both else None
-
-
-def _calibration(results: StudyResults) -> list[Words | None]:
-    said: list[Words | None] = []
-    for key, row in results.rows("calibration"):
-        definition = str(row.get("definition") or row.get("name") or "")
-        cells = results.column([(key, row)], "predicted", unit=RATE)
-        ratio = results.column([(key, row)], "ratio")
-        if definition and ratio[0] != "–" and not isinstance(ratio[0], tuple) and not isinstance(cells[0], tuple):
-            said.append(
-                sentence(
-                    f"With the “{definition}” standard deviations of the points, a difference of ",
-                    cells[0],
-                    " mm/yr is expected; the observed one is ",
-                    ratio[0],
-                    " times that.",
-                )
-            )
-    return said
-
-
-def _sensitivity(results: StudyResults) -> list[Words | None]:
-    east = results.fact("sensitivity.east", "sensitivity.east_factor")
-    north = results.fact("sensitivity.north", "sensitivity.north_factor")
-    angle = results.fact("sensitivity.angle_deg", "sensitivity.angle")
-    return [
-        sentence(
-            "The comparison takes the motion to be vertical. A motion v to the east would appear as a difference of ",
-            east,
-            " v between the tracks, and one to the north as ",
-            north,
-            " v; horizontal motion that stays below this is not excluded by the agreement.",
-        ),
-        sentence("The lines of sight of the tracks are ", angle, " apart."),
-    ]
+    def fact(self, name: str) -> Fact | None:
+        return self.results.fact(f"statistics.{name}")
 
 
 def decomposition_blocks(results: StudyResults) -> list[Block]:
-    """East and up from two passes, or the reason why they cannot be told apart."""
-    refused = results.value("refused", "reason")
-    blocks: list[Block] = []
-    if refused is not None:
-        blocks += paragraph((f"East and up were not separated: {refused}",))
-    blocks += paragraph(
-        sentence("East and up were separated on ", results.fact("n_cells", "cells", "n"), " cells."),
-        sentence("The median σ is ", results.fact("up_std_median", "median_up_std", unit=RATE), " for up"),
-        sentence("and ", results.fact("east_std_median", "median_east_std", unit=RATE), " for east."),
-        sentence("Up rates lie between ", results.fact("up_range", "up_p01_p99", unit=RATE), "."),
-        sentence("East rates lie between ", results.fact("east_range", "east_p01_p99", unit=RATE), "."),
+    """East and up from two passes."""
+    blocks = paragraph(
+        sentence(
+            "East and up were separated on ",
+            results.fact("n_cells"),
+            " cells of ",
+            results.fact("grid_m"),
+            "; the lines of sight are ",
+            results.fact("lines_of_sight_apart_deg"),
+            " apart.",
+        ),
+        sentence(
+            "Motion to the north was taken for zero: 1 mm/yr of it would add ",
+            results.fact("north_neglected.east_per_north", unit=(1.0, "mm/yr")),
+            " to east and ",
+            results.fact("north_neglected.up_per_north", unit=(1.0, "mm/yr")),
+            " to up.",
+        ),
+    )
+    rows: Rows = [(key, {"name": word, **value}) for word, key, value in _spreads(results)]
+    blocks += table_of(
+        results,
+        rows,
+        (
+            Column("quantity (mm/yr)", ("name",)),
+            Column("5 %", ("p05",)),
+            Column("median", ("median",)),
+            Column("95 %", ("p95",)),
+        ),
+        caption="Spread over the cells: rates up (+) and east (+), and their standard deviations.",
     )
     return blocks + pictures(results)
+
+
+def _spreads(results: StudyResults) -> list[tuple[str, str, dict[str, float]]]:
+    names = {"up_mm_yr": "up", "east_mm_yr": "east", "up_std_mm_yr": "σ of up", "east_std_mm_yr": "σ of east"}
+    found = []
+    for key, word in names.items():
+        value = results.value(key)
+        if isinstance(value, dict):
+            found.append((word, f"results.{key}", value))
+    return found

@@ -65,8 +65,8 @@ def _hidden(first: TrackFacts, second: TrackFacts) -> list[Words]:
     if first.line_of_sight is None or second.line_of_sight is None:
         return []
     a, b = first.line_of_sight, second.line_of_sight
-    east, north = a[0] / a[2] - b[0] / b[2], a[1] / a[2] - b[1] / b[2]
-    text = f"Between {first.name} and {second.name} a motion v to the east shows as a difference of vertical rates of "
+    east, north = b[0] / b[2] - a[0] / a[2], b[1] / b[2] - a[1] / a[2]
+    text = f"A motion v to the east shows as a difference of vertical rates ({second.name} less {first.name}) of "
     tail: Words = (
         "v, and one to the north as ",
         _los_fact(second, shown(north, decimals=3)),
