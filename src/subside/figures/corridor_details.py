@@ -47,8 +47,8 @@ class SlopesFigureInput:
         A year.
     years : float
         By which they are multiplied: the observed period; NaN draws them a year.
-    slope_limits, radius_limits : sequence of Limit
-        Drawn as lines.
+    limits : sequence of (Limit, float)
+        Limits of slope and radius and the chord each is meant for, m; drawn as lines.
     prefix : str
         Of the chainage.
     """
@@ -56,8 +56,7 @@ class SlopesFigureInput:
     slopes: Sequence[ChordValues]
     curvature: Sequence[ChordValues]
     years: float
-    slope_limits: Sequence[Limit] = ()
-    radius_limits: Sequence[Limit] = ()
+    limits: Sequence[tuple[Limit, float]] = ()
     prefix: str = "DK"
 
 
@@ -109,16 +108,16 @@ def _chord_panel(axes: Axes, name: str, chord: ChordValues, data: SlopesFigureIn
     known = np.isfinite(value)
     seen = known & (np.abs(value) > mdc)
     x = chord.chainage / 1e3
-    axes.fill_between(x, -mdc, mdc, color=GRID, lw=0, label="not detectable (1.96 σ)")
+    axes.vlines(x, -mdc, mdc, color=GRID, lw=0.7, rasterized=True, label="not detectable (1.96 σ)")
     axes.plot(
         x[seen], value[seen], ls="none", marker=".", ms=4, mew=0, color=SINKING, label="detected", rasterized=True
     )
     reach = max(float(np.nanquantile(mdc, 0.9)) * 1.6, float(np.quantile(np.abs(value[known]), 0.999)) * 1.15)
     axes.set_ylim(-reach, reach)
-    limits = data.slope_limits if name == "slope" else data.radius_limits
-    for limit in limits:
+    wanted = "slope" if name == "slope" else "radius"
+    for limit, meant in data.limits:
         level = limit.level()[0] * 1e3
-        if level < reach:
+        if limit.quantity == wanted and abs(meant - chord.chord) < 0.5 and level < reach:
             axes.axhline(level, color=SECOND, lw=0.8, ls="--")
             axes.axhline(-level, color=SECOND, lw=0.8, ls="--")
     axes.set_xlim(x[0], x[-1])
@@ -262,7 +261,8 @@ def _limit_words(limit: Limit) -> str:
     sign = "≥" if limit.quantity == "radius" else "≤"
     unit = "" if limit.unit == "1" else f" {limit.unit}"
     mark = "" if limit.is_verified else " *"
-    return "\n".join(wrap(f"{limit.name}: {limit.quantity} {sign} {limit.value:.3g}{unit}{mark}", 52)[:2])
+    value = f"{limit.value:,.0f}" if limit.value >= 1000 else f"{limit.value:.3g}"
+    return "\n".join(wrap(f"{limit.quantity} {sign} {value}{unit}{mark}: {limit.name}", 54)[:2])
 
 
 def _limit_strips(axes: Axes, data: LimitsFigureInput, timed: Sequence[int]) -> None:
@@ -284,7 +284,7 @@ def _limit_strips(axes: Axes, data: LimitsFigureInput, timed: Sequence[int]) -> 
     )
     axes.set_yticks(np.arange(len(timed)) + 0.5, [_limit_words(data.limits[k]) for k in timed], fontsize=7)
     axes.set_ylim(len(timed), 0)
-    dress(axes, title="Soonest median (white: not meant or no points; * value not verified)", grid=False)
+    dress(axes, title="Soonest median (white: not meant, no points, not checkable; * not verified)", grid=False)
     axes.tick_params(axis="y", labelsize=6.8, length=0)
     bar = axes.figure.colorbar(picture, ax=axes, pad=0.015, aspect=18, extend="max", format="%.0f")
     bar.set_label("years from the\nfirst common date", fontsize=8, color=INK)

@@ -298,8 +298,7 @@ def _write_figures(
         a.slopes,
         a.curvature,
         a.years,
-        [k for k in shown if k.quantity == "slope"],
-        [k for k in shown if k.quantity == "radius"],
+        [(r.limit, r.chord) for r in a.limits if r.limit.quantity in ("slope", "radius")],
         a.line.prefix,
     )
     folder.save_figure(

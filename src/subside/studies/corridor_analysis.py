@@ -19,7 +19,7 @@ from subside.ops.corridor.dips import Detectability, Sampling, dip_detectability
 from subside.ops.corridor.limits import Exceedance, Limit, exceedance
 from subside.ops.corridor.polygons import PolygonStatistics, TrackDatum, polygon_statistics
 from subside.ops.corridor.profile import Profile, SideDifference, make_profile, side_difference
-from subside.ops.corridor.slopes import ChordValues, chord_curvature, chord_slopes, joint_differences
+from subside.ops.corridor.slopes import NORMAL_95, ChordValues, chord_curvature, chord_slopes, joint_differences
 from subside.ops.corridor.smooth import SmoothProfile, smooth_profile
 from subside.ops.corridor.tracks import TrackRates, vertical_rates
 from subside.ops.corridor.zones import Zones, find_zones
@@ -44,16 +44,19 @@ class LimitResult:
         Chord over which a slope or radius was taken, m; NaN for others.
     chainage, width : ndarray of float64, (place,)
         Middle and length of each place, m.
+    is_blind : ndarray of bool, (place,)
+        Whether the data cannot check the limit there: by the horizon 1.96 standard deviations exceed it.
     growth, growth_std : ndarray of float64, (place,)
         Per year, SI.
     exceedance : Exceedance
-        Probabilities and times; NaN where the limit does not apply.
+        Probabilities and times; NaN where the limit does not apply or cannot be checked.
     """
 
     limit: Limit
     chord: float
     chainage: FloatArray
     width: FloatArray
+    is_blind: npt.NDArray[np.bool_]
     growth: FloatArray
     growth_std: FloatArray
     exceedance: Exceedance
@@ -269,7 +272,7 @@ def _note_outside(
             f"{coverage.nearest / 1e3:.1f} km away. Check the coordinate system of the line. Rates, zones and slopes "
             "along it are unknown."
         )
-    elif coverage.outside > 0:
+    elif coverage.outside > parameters.reach:
         outside = [g for g in coverage.gaps if g.is_outside]
         places = ", ".join(f"{line.label(g.start)} to {line.label(g.end)}" for g in outside[:5])
         messages.append(
@@ -288,10 +291,20 @@ def _limits(
     for limit in context.limits:
         chord, places = _values(limit, profile, fine, context, parameters)
         chainage, width, applies, growth, std = places
-        growth, std = np.where(applies, growth, np.nan), np.where(applies, std, np.nan)
-        result = exceedance(growth, std, limit=limit, years_observed=years, years_horizon=years + parameters.horizon)
-        found.append(LimitResult(limit, chord, chainage, width, growth, std, result))
+        horizon = years + parameters.horizon
+        blind = applies & _is_blind(limit, std, horizon)
+        usable = applies & ~blind
+        growth, std = np.where(usable, growth, np.nan), np.where(usable, std, np.nan)
+        result = exceedance(growth, std, limit=limit, years_observed=years, years_horizon=horizon)
+        found.append(LimitResult(limit, chord, chainage, width, blind, growth, std, result))
     return tuple(found)
+
+
+def _is_blind(limit: Limit, std: FloatArray, years: float) -> npt.NDArray[np.bool_]:
+    """Where noise alone would reach a limit of either sign; a limit of one sign has its noise in its probability."""
+    level, is_two_sided = limit.level()
+    result: npt.NDArray[np.bool_] = (NORMAL_95 * std * years > level) & is_two_sided
+    return result
 
 
 _Places = tuple[FloatArray, FloatArray, npt.NDArray[np.bool_], FloatArray, FloatArray]

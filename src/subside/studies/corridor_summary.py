@@ -240,6 +240,8 @@ def _limit(r: LimitResult) -> dict[str, Any]:
         "probability_horizon_max": _extreme(e.probability_horizon, np.nanmax),
         "length_now": float(r.width[e.probability_now > 0.5].sum()),
         "length_horizon": float(r.width[e.probability_horizon > 0.5].sum()),
+        "length_checked": float(r.width[np.isfinite(e.probability_now)].sum()),
+        "length_not_checkable": float(r.width[r.is_blind].sum()),
         "years_median_min": float(timed.min()) if len(timed) else np.nan,
         "source": r.limit.source,
         "is_verified": r.limit.is_verified,
