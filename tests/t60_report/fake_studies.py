@@ -234,10 +234,19 @@ def write_series(out: Path) -> None:
     folder.finish(
         {
             "radius_m": 50.0,
-            "sites": [{"name": f"R{k}", "group": "rural", "n_points": 12 + k, "rate": -0.002 * k} for k in range(1, 8)],
+            "sites_without_points": ["R9"],
+            "sites": [{"site": f"R{k}", "group": "rural", "n_points": 12 + k, "rate": -0.002 * k} for k in range(1, 8)],
             "lags": [
-                {"group": "rural", "driver": "rain", "lag_days": 61.0, "p_value": 0.002, "is_claimed": True},
-                {"group": "urban", "driver": "rain", "lag_days": None, "p_value": 0.4, "is_claimed": False},
+                {
+                    "group": "mean of rural",
+                    "track": "S1-40",
+                    "driver": "rain",
+                    "lag_days": 61.2,
+                    "lag_interval_days": [50.0, 72.0],
+                    "p_value": 0.002,
+                    "is_claimed": True,
+                },
+                {"group": "mean of urban", "driver": "rain", "lag_days": None, "p_value": 0.4, "is_claimed": False},
             ],
         }
     )

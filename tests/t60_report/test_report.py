@@ -93,8 +93,10 @@ def test_the_summary_says_what_was_found(page: Page) -> None:
         "−77 to −18 mm/yr."
     ) in words
     assert "correlate with r = 0.953 (0.931 to 0.968) and differ by 2.91 (2.50 to 3.30)\u00a0mm/yr" in words
-    assert "The season of the group “rural” follows rain with a lag of 61 days." in words
-    assert "No lag behind rain is claimed for the group “urban”." in words
+    assert "The season of “mean of rural” (S1-40) follows rain with a lag of 61\u00a0days" in words
+    assert "(95 % interval 50 to 72\u00a0days)" in words
+    assert "No lag is claimed for “mean of urban” behind rain." in words
+    assert "without a series: R9." in words
     assert "The longest stretch of the line without a measurement point is 1.21\u00a0km" in words
 
 

@@ -10,55 +10,64 @@ from subside.report.results import StudyResults, sentence
 _SITES = ("sites",)
 _LAGS = ("lags", "drivers", "correlations")
 _BASINS = ("basins",)
+_CURVE = (1e3, "mm/yr²")
 _STATIONS = ("stations", "pairs", "comparisons")
 
 
 def series_blocks(results: StudyResults) -> list[Block]:
     """Sites, their trends and seasons, and what the seasons follow."""
+    empty = results.value("sites_without_points") or []
     blocks = paragraph(
         sentence(
             "At each site the points within ",
             results.fact("radius", unit=(1.0, "m")),
             " were averaged; the error bars know that neighbours share filter windows and air.",
-        )
+        ),
+        (f"Without a point, and so without a series: {', '.join(map(str, empty))}.",) if empty else None,
     )
     blocks += pictures(results)
     blocks += table_of(
         results,
         results.rows(*_SITES),
         (
-            Column("site", ("name", "site")),
-            Column("class", ("group", "class", "kind")),
+            Column("site", ("site",)),
+            Column("class", ("group",)),
             Column("track", ("track",)),
-            Column("points", ("n_points", "points", "n")),
-            Column("count as", ("n_effective",)),
-            Column("rate (mm/yr)", ("rate", "velocity", "trend"), RATE),
-            Column("σ (mm/yr)", ("rate_std", "velocity_std", "trend_std"), RATE),
-            Column("season, half range (mm)", ("seasonal_amplitude", "amplitude", "season.amplitude"), LENGTH_MM),
-            Column("highest on day of year", ("seasonal_peak_day", "peak_day", "season.peak_day")),
-            Column("p of no season", ("seasonal_p_value", "season.p_value")),
-            Column("kind of series", ("series_class", "model", "classification.label", "best")),
-            Column("its probability", ("class_probability", "probability", "classification.probability")),
-            Column("change points", ("n_changes", "change_points")),
-            Column("acceleration (mm/yr²)", ("acceleration",), (1e3, "mm/yr²")),
+            Column("points", ("n_points",)),
+            Column("count as", ("n_effective",), None, 1),
+            Column("rate (mm/yr)", ("rate",), RATE, 1),
+            Column("σ", ("rate_std",), RATE, 1),
+            Column("season, half range (mm)", ("seasonal_amplitude",), LENGTH_MM, 1),
+            Column("95 %", ("seasonal_amplitude_interval",), LENGTH_MM, 1),
+            Column("highest on day of year", ("seasonal_peak_day",), None, 0),
+            Column("p of no season", ("seasonal_p_value",)),
+            Column("acceleration (mm/yr²)", ("acceleration",), _CURVE, 1),
+            Column("σ", ("acceleration_std",), _CURVE, 1),
+            Column("bends", ("n_changes",)),
+            Column("kind of series", ("series_class",)),
+            Column("its probability", ("class_probability",), None, 2),
         ),
-        caption="Sites: trend and season of the mean series, signs as the study says.",
+        caption="Sites and means of groups: trend and season of the mean series; the sign is that of the figures.",
         file="sites.csv",
     )
+    rule = results.value("lag_rule")
+    blocks += paragraph((f"The rule: {rule}.",) if rule else None)
     blocks += table_of(
         results,
         results.rows(*_LAGS),
         (
-            Column("group", ("group", "site", "name")),
-            Column("follows", ("driver", "cause", "against")),
-            Column("lag (days)", ("lag_days", "lag")),
-            Column("95 % (days)", ("lag_interval_days", "lag_interval")),
-            Column("correlation", ("correlation", "r")),
-            Column("p value", ("p_value", "p")),
-            Column("claimed", ("is_claimed", "is_significant", "claimed")),
-            Column("why", ("reason", "verdict")),
+            Column("series", ("group",)),
+            Column("track", ("track",)),
+            Column("behind", ("driver",)),
+            Column("claimed", ("is_claimed",)),
+            Column("lag (days)", ("lag_days",), None, 0),
+            Column("95 % (days)", ("lag_interval_days",), None, 0),
+            Column("lag of the mean cycle (days)", ("cycle_lag_days",), None, 0),
+            Column("correlation", ("correlation",), None, 2),
+            Column("p value, adjusted", ("p_value",)),
+            Column("why", ("reason",)),
         ),
-        caption="Seasons against rain and groundwater; two annual cycles always correlate, hence the test.",
+        caption="Seasons against rain and groundwater.",
         file="lags.csv",
     )
     return blocks
@@ -67,14 +76,18 @@ def series_blocks(results: StudyResults) -> list[Block]:
 def series_findings(results: StudyResults) -> list[Words]:
     """Lags that are claimed, and those that are not."""
     found: list[Words | None] = []
+    unclaimed = []
     for key, row in results.rows(*_LAGS):
-        claimed = next((row[k] for k in ("is_claimed", "is_significant", "claimed") if k in row), None)
-        group, driver = row.get("group") or row.get("site") or row.get("name"), row.get("driver") or row.get("against")
-        lag = results.column([(key, row)], "lag_days", "lag")[0]
-        if claimed is True and lag != "–" and not isinstance(lag, tuple):
-            found.append(sentence(f"The season of the group “{group}” follows {driver} with a lag of ", lag, " days."))
-        elif claimed is False:
-            found.append((f"No lag behind {driver} is claimed for the group “{group}”.",))
+        name = f"“{row.get('group')}”" + (f" ({row.get('track')})" if row.get("track") else "")
+        if row.get("is_claimed") is True:
+            interval = results.fact_of(f"{key}.lag_interval_days", row.get("lag_interval_days"), decimals=0)
+            tail: Words = () if interval is None else (" (95 % interval ", interval, ")")
+            lag = results.fact_of(f"{key}.lag_days", row.get("lag_days"), decimals=0)
+            found.append(sentence(f"The season of {name} follows {row.get('driver')} with a lag of ", lag, *tail, "."))
+        elif row.get("is_claimed") is False:
+            unclaimed.append(f"{name} behind {row.get('driver')}")
+    if unclaimed:
+        found.append((f"No lag is claimed for {'; '.join(unclaimed)}.",))
     return [f for f in found if f]
 
 

@@ -119,7 +119,7 @@ def data_chapter(tracks: Sequence[TrackFacts], before: Sequence[Block], after: S
 def rates_chapter(tracks: Sequence[TrackFacts], pictures: Sequence[Block], limit_cm_yr: float | None) -> Chapter:
     """Rates of the tracks on the one scale of the report."""
     scale = (
-        f"All maps of rates in this report use one scale, ±{limit_cm_yr:g} cm/yr; what is beyond takes the end colour. "
+        f"The maps below use one scale, ±{limit_cm_yr:g} cm/yr; what is beyond takes the end colour. "
         if limit_cm_yr
         else ""
     )
