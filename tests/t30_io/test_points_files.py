@@ -149,6 +149,14 @@ def test_units_of_names(tmp_path: Path, rate: str, value: str, series: str, move
     assert np.isnan(got.los).all()
 
 
+def test_a_standard_deviation_of_zero_is_unknown_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(tmp_path / "a.csv", "lon,lat,velocity,velocity_std", "115,35,1,0.0", "115,35,1,0.5")
+    with caplog.at_level(logging.WARNING, "subside"):
+        got = read_points(path)
+    assert np.isnan(got.velocity_std[0]) and got.velocity_std[1] == pytest.approx(0.0005)
+    assert "of 1 points is 0" in caplog.text
+
+
 def test_angles_and_options_give_the_line_of_sight(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "lon,lat,velocity,incidence_angle,heading", "115.5,35.2,-1,38.97,-8.94")
     got = read_points(path)
@@ -193,6 +201,10 @@ def test_projected_positions_need_a_system(tmp_path: Path) -> None:
         ([HEADER.replace("velocity_std", "velocity_m_yr"), ROW + "1"], "S138", "velocity"),
         ([HEADER.replace("velocity_std", "velocity_std_m_yr"), ROW + "1"], "S145", "one unit"),
         ([HEADER.replace("D20200115", "D20200115_m"), ROW + "1"], "S145", "one unit"),
+        ([HEADER, ROW + "inf"], "S142", "infinite value in row 1"),
+        ([HEADER, ROW.replace("-12.5", "inf") + "1"], "S142", "`velocity` must be finite"),
+        ([HEADER, ROW.replace("0.8,", "-0.8,") + "1"], "S150", "negative"),
+        (["lon,lat,velocity,incidence_angle,heading", "115,35,1,0.68,347"], "S144", "degrees between"),
     ],
 )  # fmt: skip
 def test_malformed_csv(tmp_path: Path, lines: list[str], code: str, words: str) -> None:

@@ -124,6 +124,7 @@ def test_groundwater_says_depth_or_level(tmp_path: Path) -> None:
         (groundwater, ["date,depth", "2018-01,3"], "S145", "depth"),
         (groundwater, ["date,depth_ft", "2018-01,3"], "S145", "depth_ft"),
         (groundwater, ["date,note", "2018-01,3"], "S138", "level_m"),
+        (groundwater, ["date,depth_m,depth_mm", "2018-01,3,3"], "S138", "again as depth_mm"),
     ],
 )  # fmt: skip
 def test_malformed_series(

@@ -148,6 +148,9 @@ def test_polygons_with_classes(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     area = geopandas.GeoSeries(list(got.geometries), crs="EPSG:4326").to_crs(UTM).area
     assert area.to_numpy() == pytest.approx([1e6, 0.5e6], rel=1e-3)
     assert read_polygons(path).classes == ("", "")
+    flat = Polygon([(400000, 3900000), (401000, 3900000), (400000, 3900000)])
+    assert read_polygons(save(tmp_path / "f.gpkg", [square, flat], name=["a", "b"])).names == ("a",)
+    assert code_of(lambda: read_polygons(save(tmp_path / "g.gpkg", [flat])))[0] == "S148"
     code, problem = code_of(lambda: read_polygons(path, class_column="kind"))
     assert code == "S138" and "cover" in problem
 

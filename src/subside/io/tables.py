@@ -345,6 +345,8 @@ def _value_columns(table: Cells, quantity: str) -> dict[str, tuple[str, str]]:
                 f"`{name}` must say whether it is depth below ground or level of the water (depth_m or level_m)",
             )
         if unit is not None and is_value(bare):
+            if bare in [b for b, _ in found.values()]:
+                refuse("S138", table.path, f"`{bare}` must be there in one unit, got it again as {name}")
             found[name] = (bare, unit)
     if not found or (quantity == "rain" and len(found) > 1):
         got = ", ".join(map(str, table.frame.columns))

@@ -185,8 +185,14 @@ def read_polygons(path: str | Path, *, crs: str | None = None, class_column: str
     shapes = np.array(frame.geometry)
     broken = ~shapely.is_valid(shapes)
     if broken.any():
-        log.warning("%s: %d polygons cross themselves and were made valid", file, int(broken.sum()))
         shapes[broken] = [_polygonal(shapely.make_valid(shape)) for shape in shapes[broken]]
+        empty = shapely.is_empty(shapes)
+        log.warning("%s: %d polygons break their rules and were made valid", file, int((broken & ~empty).sum()))
+        if empty.any():
+            log.warning("%s: %d polygons without an area are left out", file, int(empty.sum()))
+        if empty.all():
+            refuse("S148", file, "polygons must have an area, got none that has")
+        frame, shapes = frame[~empty], shapes[~empty]
     return Polygons(_names(frame, "area"), tuple(_texts(frame, class_column or "class")), tuple(shapes), _digest(file))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from subside.conventions import MM_PER_M
 from subside.errors import ArgumentError
 from subside.io.codes import refuse
 
+log = logging.getLogger("subside")
+
 FloatArray = npt.NDArray[np.float64]
 
 DATE_NAME: Final = re.compile(r"^[Dd]?_?(\d{8})$")
@@ -23,6 +26,7 @@ DATE_NAME: Final = re.compile(r"^[Dd]?_?(\d{8})$")
 
 _LOS_TOLERANCE: Final = 0.02
 _HORIZONTAL_LIMIT: Final = 89.0
+_INCIDENCE_RANGE: Final = (5.0, 85.0)
 
 
 @dataclass(frozen=True)
@@ -167,6 +171,35 @@ def check_los(los: FloatArray, label: str) -> None:
             f"the line of sight must be a unit vector that points up, got ({east:g}, {north:g}, {up:g}) of length "
             f"{length[row]:.3f} in row {row + 1} of the data ({int(is_wrong.sum())} such)",
         )
+
+
+def check_finite(values: npt.NDArray[Any], name: str, label: str) -> None:
+    """Refuse infinite values (S142); NaN is unknown and passes."""
+    if np.isinf(values).any():
+        row = int(np.argwhere(np.isinf(values))[0, 0])
+        refuse("S142", label, f"`{name}` must be finite or empty, got an infinite value in row {row + 1} of the data")
+
+
+def known_std(std: FloatArray, name: str, label: str) -> FloatArray:
+    """Standard deviations, those of exactly 0 (rounded away) unknown and said; negative ones refused (S150)."""
+    check_finite(std, name, label)
+    if (std < 0).any():
+        row = int(np.flatnonzero(std < 0)[0])
+        refuse("S150", label, f"`{name}` must not be negative, got {std[row]:g} in row {row + 1} of the data")
+    n_zero = int((std == 0).sum())
+    if n_zero:
+        log.warning("%s: `%s` of %d points is 0, which no measurement has: taken as unknown", label, name, n_zero)
+    return np.where(std > 0, std, np.nan)
+
+
+def check_incidence(incidence: FloatArray, label: str) -> None:
+    """Refuse incidence angles that cannot be degrees of a side-looking radar (S144)."""
+    low, high = _INCIDENCE_RANGE
+    is_wrong = (incidence < low) | (incidence > high)
+    if is_wrong.any():
+        row = int(np.flatnonzero(is_wrong)[0])
+        got = f"{incidence[row]:g} in row {row + 1} of the data"
+        refuse("S144", label, f"incidence angles must be degrees between {low:g} and {high:g}, got {got}")
 
 
 def los_of_angles(incidence_deg: npt.ArrayLike, heading_deg: npt.ArrayLike) -> FloatArray:

@@ -24,10 +24,13 @@ from subside.io.codes import refuse
 from subside.io.points._gather import (
     FloatArray,
     Gathered,
+    check_finite,
+    check_incidence,
     check_los,
     check_positions,
     dates_of,
     gather,
+    known_std,
     los_of_angles,
 )
 from subside.io.points._text import file_digest
@@ -162,6 +165,8 @@ def read_columns(
         got = Gathered({}, {group: rows[keep] for group, rows in got.series.items()})
         longitude, latitude = longitude[keep], latitude[keep]
     check_positions(longitude, latitude, table.label)
+    check_finite(values["velocity"], layout.own["velocity"], table.label)
+    check_finite(got.series["d"], "displacement", table.label)
     track = name or str(facts.get("track") or path.stem)
     return PointSet.from_geographic(
         track,
@@ -174,7 +179,7 @@ def read_columns(
             "dates": layout.dates,
             "los": _los(values, los, table.label),
             "velocity": values["velocity"] / layout.rate_scale,
-            **({"velocity_std": values["velocity_std"] / layout.rate_scale} if "velocity_std" in values else {}),
+            **_velocity_std(values, layout, table.label),
             "displacement": got.series["d"],
             "displacement_std": got.series.get("s"),
         },
@@ -253,6 +258,7 @@ def _los(values: Mapping[str, npt.NDArray[Any]], los: Los | None, label: str) ->
     if all(part in values for part in _LOS):
         found = np.stack([values[part] for part in _LOS], axis=1)
     elif "incidence" in values and "heading" in values:
+        check_incidence(values["incidence"], label)
         found = los_of_angles(values["incidence"], values["heading"])
     else:
         found = np.tile(np.array(los if los is not None else (np.nan,) * 3), (n, 1))
@@ -262,6 +268,13 @@ def _los(values: Mapping[str, npt.NDArray[Any]], los: Los | None, label: str) ->
         raise ArgumentError(f"`los` must be left out where the file has the line of sight, got {los} for {label}")
     check_los(found, label)
     return found
+
+
+def _velocity_std(values: Mapping[str, npt.NDArray[Any]], layout: _Layout, label: str) -> dict[str, FloatArray]:
+    if "velocity_std" not in values:
+        return {}
+    std = known_std(values["velocity_std"], layout.own["velocity_std"], label)
+    return {"velocity_std": std / layout.rate_scale}
 
 
 def _optional(values: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:

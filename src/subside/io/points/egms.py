@@ -29,6 +29,7 @@ from subside.io.points._gather import (
     FloatArray,
     Gathered,
     as_array,
+    check_finite,
     check_los,
     check_positions,
     dates_of,
@@ -331,6 +332,8 @@ def _points(
         los = np.stack([columns["los_east"], columns["los_north"], columns["los_up"]], axis=1)
         check_los(los, label)
     check_positions(longitude, latitude, label)
+    check_finite(columns["mean_velocity"], "mean_velocity", label)
+    check_finite(displacement, "displacement", label)
     std, definition = _velocity_std(columns["mean_velocity_std"], displacement, dates)
     points = PointSet.from_geographic(
         name,
