@@ -1,0 +1,1 @@
+"""Displacement series of sites: means, trend and season, lags behind rain and groundwater, changes, classes."""
