@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ NORMAL_95: Final = 1.959964
 _MAD: Final = 1.4826
 _ROBUST_DRAWS: Final = 300
 _ROBUST_VALUES: Final = 30_000
+_BOUNDS: Final = {"r": (-1.0, 1.0), "spearman": (-1.0, 1.0), "rmse": (0.0, np.inf), "sigma": (0.0, np.inf)}
 _MOMENT_NAMES: Final = ("r", "spearman", "rmse", "bias", "sigma", "slope", "intercept")
 
 
@@ -120,7 +122,8 @@ def agreement_statistics(
         return Estimate(float(of(value)), *bootstrap.interval(of(draws), float(of(value))))
 
     mad = _mad(difference, bootstrap)
-    named = {name: estimate(lambda m, name=name: m[name]) for name in _MOMENT_NAMES}  # type: ignore[misc]
+    named = {name: estimate(itemgetter(name)) for name in _MOMENT_NAMES}
+    named |= {name: _within(named[name], *ends) for name, ends in _BOUNDS.items()}
     return AgreementStatistics(
         n=len(first),
         n_effective=n_effective,
@@ -143,6 +146,11 @@ def agreement_statistics(
         error_ratio=error_ratio,
         least_squares_slope=float(value["least_squares"]),
     )
+
+
+def _within(estimate: Estimate, least: float, most: float) -> Estimate:
+    """The estimate with its interval held to values that are possible."""
+    return Estimate(estimate.value, *(float(np.clip(v, least, most)) for v in (estimate.low, estimate.high)))
 
 
 def _from_moments(means: FloatArray, error_ratio: float) -> dict[str, FloatArray]:

@@ -18,6 +18,7 @@ SEASON_MIN_YEARS: Final = 1.5
 """Shortest span in which an annual term can be told from a rate, years."""
 
 _BLOCK: Final = 32_768
+_SEASON_MIN_DATES: Final = 8
 _TEMPORAL_EXCESS: Final = 1.2
 _LARGEST_AUTOCORRELATION: Final = 0.95
 
@@ -136,7 +137,7 @@ def fit_span(points: PointSet, start: np.datetime64, end: np.datetime64) -> Span
     """
     inside = np.flatnonzero((points.dates >= start) & (points.dates <= end))
     years = (points.dates[inside] - start).astype("timedelta64[D]").astype(np.float64) / DAYS_PER_YEAR
-    is_seasonal = len(years) > 8 and float(np.ptp(years)) >= SEASON_MIN_YEARS
+    is_seasonal = len(years) > _SEASON_MIN_DATES and float(np.ptp(years)) >= SEASON_MIN_YEARS
     design = _design(years, is_seasonal=is_seasonal)
     if len(years) <= design.shape[1] + 1:
         raise ArgumentError(
@@ -150,6 +151,30 @@ def fit_span(points: PointSet, start: np.datetime64, end: np.datetime64) -> Span
         values = read_rows(points.displacement, rows)[:, inside].astype(np.float64)
         out[rows] = _fit_block(values, design)
     return SpanFit(out[:, 0], out[:, 1], out[:, 2], out[:, 3], len(years), is_seasonal)
+
+
+def fit_values(values: FloatArray, years: FloatArray) -> tuple[float, float]:
+    """Rate of one series and its white standard deviation, with the function of time of :func:`fit_span`.
+
+    Parameters
+    ----------
+    values, years : ndarray of float64, (date,)
+        Series, m, finite, and its times.
+
+    Returns
+    -------
+    tuple of float
+        m/yr; the standard deviation is NaN where there are no residuals to tell it from.
+    """
+    is_seasonal = len(years) > _SEASON_MIN_DATES and float(np.ptp(years)) >= SEASON_MIN_YEARS
+    design = _design(years, is_seasonal=is_seasonal)
+    beta, _, rank, _ = np.linalg.lstsq(design, values, rcond=None)
+    spare = len(values) - int(rank)
+    residual = values - design @ beta
+    if spare < 1:
+        return float(beta[1]), np.nan
+    variance = float(residual @ residual) / spare * float(np.linalg.pinv(design.T @ design)[1, 1])
+    return float(beta[1]), float(np.sqrt(variance))
 
 
 def _design(years: FloatArray, *, is_seasonal: bool) -> FloatArray:

@@ -33,8 +33,8 @@ _CAUGHT: Final = 0.9
 _N_LAGS: Final = 24
 _LEAST_PAIRS: Final = 50
 _REACH: Final = 0.05
-_PAIRS: Final = 300_000
-_STRETCH_SAMPLE: Final = 1500
+_PAIRS: Final = 60_000
+_STRETCH_SAMPLE: Final = 1000
 _STEP: Final = 1.15
 _LENGTHS: Final = 12
 _FARTHEST: Final = 0.5
@@ -257,7 +257,8 @@ def spatial_correlation(values: FloatArray, easting: FloatArray, northing: Float
     lag = np.bincount(index[inside], distance[inside], _N_LAGS) / np.maximum(count, 1)
     lengths, shares = _fit(lag, empirical, count, edges)
     thinned = distance[:: max(len(distance) // _PAIRS, 1)]
-    rho = np.exp(-thinned[:, None] / lengths) @ shares
+    used = shares > 0
+    rho = np.exp(-thinned[:, None] / lengths[used]) @ shares[used]
     reach = _range(lengths, shares, edges[-1])
     return SpatialCorrelation(
         lengths, shares, lag, empirical, reach, _catch(thinned, rho, n), n / (1.0 + (n - 1) * float(rho.mean()))

@@ -1,0 +1,164 @@
+"""Points against GNSS or levelling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import Field
+from rich.console import Console
+
+from subside.conventions import MM_PER_M
+from subside.figures.geodesy import ground_figure
+from subside.io.tables import StationTable, read_gnss, read_levelling
+from subside.model.points import PointSet
+from subside.ops.geodesy import GroundComparison, GroundSeries, compare_ground
+from subside.studies.output import StudyFolder, StudyParameters
+
+
+class GeodesyParameters(StudyParameters):
+    """Comparison of points with stations on the ground."""
+
+    radius: float = Field(200.0, gt=0, le=10_000, description="points within it stand for a station, m")
+    reference: str = Field("", description="station the others are relative to; empty: the one known best")
+    sigma: Literal["auto", "stated", "temporal"] = Field(
+        "auto", description="standard deviation of the points, as for `subside tracks`"
+    )
+
+
+def ground_series(table: StationTable) -> list[GroundSeries]:
+    """Stations of a table; levelled heights have no horizontal part."""
+    result = []
+    for k, name in enumerate(table.name):
+        values, dates = table.values[name], table.times[name]
+        unknown = np.full(len(dates), np.nan)
+        up = values["height"] if table.quantity == "levelling" else values["up"]
+        parts: list[npt.NDArray[np.float64]] = [values.get("east", unknown), values.get("north", unknown), up]
+        result.append(
+            GroundSeries(
+                name,
+                float(table.longitude[k]),
+                float(table.latitude[k]),
+                dates,
+                np.stack(parts, axis=1) - _first_known(parts),
+            )
+        )
+    return result
+
+
+def _first_known(parts: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+    """First known value of each component, (3,); 0 where none is known."""
+    first = [p[np.isfinite(p)][:1] for p in parts]
+    return np.array([float(f[0]) if len(f) else 0.0 for f in first])
+
+
+def run_geodesy(
+    points: PointSet,
+    file: Path,
+    *,
+    kind: Literal["gnss", "levelling"],
+    parameters: GeodesyParameters,
+    out: Path,
+    console: Console,
+) -> dict[str, Any]:
+    """Compare points with GNSS or levelling; leave ``stations.csv``, a figure and ``summary.json``.
+
+    Parameters
+    ----------
+    points : PointSet
+        One track.
+    file : Path
+        Table of positions or heights (:func:`subside.io.tables.read_gnss`, :func:`subside.io.tables.read_levelling`).
+    kind : {"gnss", "levelling"}
+        What the table holds.
+    parameters : GeodesyParameters
+        Choices.
+    out : Path
+        Folder to fill.
+    console : Console
+        Where results and warnings go.
+
+    Returns
+    -------
+    dict
+        Content of ``summary.json``; units are in the names.
+
+    Raises
+    ------
+    InputFileError
+        For a table that cannot be read.
+    ArgumentError, UnknownQuantityError
+        As :func:`subside.ops.geodesy.compare_ground`.
+    """
+    word = "GNSS" if kind == "gnss" else "levelling"
+    folder = StudyFolder(out, "geodesy", f"{points.name} against {word}", parameters=parameters.model_dump(mode="json"))
+    folder.add_points(points)
+    table = read_gnss(file) if kind == "gnss" else read_levelling(file)
+    folder.add_file(file, kind, table.digest)
+    result = compare_ground(
+        points,
+        ground_series(table),
+        radius=parameters.radius,
+        reference=parameters.reference or None,
+        sigma=parameters.sigma,
+    )
+    notes = [f"{s.name} is left out: {s.reason}" for s in result.stations if s.reason]
+    if kind == "levelling":
+        notes.append("levelling sees heights only: horizontal motion is taken for zero along the line of sight")
+    for note in notes:
+        folder.warn(note)
+        console.print(f"[yellow]{note}[/]")
+    out.mkdir(parents=True, exist_ok=True)
+    folder.write_table(
+        "stations.csv",
+        stations_table(result),
+        "rates along the line of sight, mm/yr: of the station, of the points around it, and double differences to the "
+        "reference station",
+    )
+    folder.save_figure(
+        "ground", ground_figure(result, name=points.name, kind=word), f"Rates of {points.name} against {word}."
+    )
+    console.print(
+        f"{len(result.names)} stations relative to {result.reference}: MAE {result.mae * MM_PER_M:.2f}, RMSE "
+        f"{result.rmse * MM_PER_M:.2f} mm/yr, rms of difference over sigma {result.z_rms:.2f}"
+    )
+    return folder.finish(
+        {
+            "reference": result.reference,
+            "n_stations": len(result.names),
+            "mae_mm_yr": result.mae * MM_PER_M,
+            "rmse_mm_yr": result.rmse * MM_PER_M,
+            "bias_mm_yr": result.bias * MM_PER_M,
+            "pearson": result.pearson,
+            "z_rms": result.z_rms,
+            "radius_m": parameters.radius,
+        }
+    )
+
+
+def stations_table(result: GroundComparison) -> pd.DataFrame:
+    """A row a station, mm/yr; differences are relative to the reference station."""
+    relative = {name: k for k, name in enumerate(result.names)}
+    rows = []
+    for s in result.stations:
+        k = relative.get(s.name)
+        rows.append(
+            {
+                "name": s.name,
+                "easting": s.easting,
+                "northing": s.northing,
+                "n_points": s.n_points,
+                "ground": s.ground * MM_PER_M,
+                "ground_std": s.ground_std * MM_PER_M,
+                "points": s.points * MM_PER_M,
+                "points_std": s.points_std * MM_PER_M,
+                "distance_m": np.nan if k is None else result.distance[k],
+                "difference": np.nan if k is None else result.difference[k] * MM_PER_M,
+                "difference_std": np.nan if k is None else result.std[k] * MM_PER_M,
+                "left_out": s.reason,
+            }
+        )
+    return pd.DataFrame(rows)
