@@ -103,7 +103,7 @@ def agreement_findings(results: StudyResults) -> list[Words]:
     s = _Statistics(results)
     found = [
         sentence(
-            "The two tracks, processed independently, give vertical rates that correlate with r = ",
+            "The vertical rates of the two tracks correlate with r = ",
             s.fact("pearson"),
             " and differ by ",
             s.fact("rmse"),

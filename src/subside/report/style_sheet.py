@@ -42,7 +42,7 @@ figcaption b,.caption b{color:var(--ink)}
 figure .scroll{margin:0}
 table{border-collapse:collapse;font-size:.9rem;min-width:50%}
 th,td{padding:.32rem .7rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap;vertical-align:top}
-th{border-bottom:2px solid var(--muted);font-weight:600;vertical-align:bottom}
+th{border-bottom:2px solid var(--muted);font-weight:600;vertical-align:bottom;white-space:normal;max-width:8.5rem}
 th:first-child,td:first-child{text-align:left;padding-left:0}
 td{font-variant-numeric:tabular-nums}
 th.text,td.text{text-align:left}
