@@ -170,9 +170,7 @@ def _geometry(model: TrackModel, places: Places) -> dict[str, Callable[[slice], 
 
 
 def _rows(places: Places, lines: slice) -> Places:
-    values = (
-        places.x, places.y, places.slant_range, places.incidence, places.height, places.height_error
-    )
+    values = (places.x, places.y, places.slant_range, places.incidence, places.height, places.height_error)
     x, y, slant_range, incidence, height, height_error = (v[lines] for v in values)
     return Places(x, y, slant_range, incidence, height, height_error, places.motion)
 

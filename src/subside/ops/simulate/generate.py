@@ -99,9 +99,7 @@ def _make_ground(
         clock=clock,
         visibility=visibility,
     )
-    return Ground(
-        stratum, covers[of_segment][segment], segment, power, point, coherence, spread(drift / DAYS_PER_YEAR)
-    )
+    return Ground(stratum, covers[of_segment][segment], segment, power, point, coherence, spread(drift / DAYS_PER_YEAR))
 
 
 def _displacement(spec: SceneSpec, dates: npt.NDArray[np.datetime64]) -> tuple[Float32, Float32]:

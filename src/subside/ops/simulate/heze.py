@@ -268,9 +268,7 @@ class HezeGround:
         moved = np.stack([motion.at(d) for d in np.asarray(dates, "datetime64[D]")], axis=1)
         return np.moveaxis(moved - moved[:, :1], (0, 1), (-1, -2))
 
-    def linear_rate(
-        self, easting: npt.ArrayLike, northing: npt.ArrayLike, dates: npt.NDArray[np.datetime64]
-    ) -> Floats:
+    def linear_rate(self, easting: npt.ArrayLike, northing: npt.ArrayLike, dates: npt.NDArray[np.datetime64]) -> Floats:
         """Least-squares slope of the true motion over dates, m/yr, (..., 3): east, north and up.
 
         The annual term is fitted beside the slope (as a user does), so that the season does not leak into it.

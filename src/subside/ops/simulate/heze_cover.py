@@ -30,8 +30,7 @@ _SHARES: Final = np.array(
 )
 _INDEX: Final = {c.cover: k for k, c in enumerate(CLASSES)}
 _ORDER: Final = tuple(
-    _INDEX[c]
-    for c in (LandCover.URBAN, LandCover.FARMLAND, LandCover.BARE, LandCover.WATER, LandCover.VEGETATION)
+    _INDEX[c] for c in (LandCover.URBAN, LandCover.FARMLAND, LandCover.BARE, LandCover.WATER, LandCover.VEGETATION)
 )
 
 SEGMENT_SIZE: Final = 200.0
@@ -275,8 +274,7 @@ class Cover:
         """
         densest = max(c.point_fraction for c in CLASSES) / PIXEL_AREA / SEEN
         columns, rows = (
-            np.arange(np.floor(low / _TILE), np.ceil(high / _TILE), dtype=np.int64)
-            for low, high in (x_range, y_range)
+            np.arange(np.floor(low / _TILE), np.ceil(high / _TILE), dtype=np.int64) for low, high in (x_range, y_range)
         )
         parts = []
         for i in columns:

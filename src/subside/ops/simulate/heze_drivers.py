@@ -25,7 +25,7 @@ DEEP_FALL: Final = 6.0
 
 _FIRST_MONTH: Final = np.datetime64("2015-01")
 _N_MONTHS: Final = 60
-_DECELERATION: Final = 0.05
+_DECELERATION: Final = 0.025
 """Change of the rate over its mean, per year, halved: the rate falls from 1.11 to 0.89 of its mean."""
 
 

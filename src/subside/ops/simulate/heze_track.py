@@ -239,9 +239,7 @@ class TrackModel:
         u = (places.y - self.extent.y[0]) / self.extent.size[1]
         v = (places.x - self.extent.x[0]) / self.extent.size[0]
         bperp = (1 - u) * ((1 - v) * c[0, 0] + v * c[0, 1]) + u * ((1 - v) * c[1, 0] + v * c[1, 1])
-        return np.asarray(
-            4 * np.pi / SENTINEL1_WAVELENGTH * bperp / (places.slant_range * np.sin(places.incidence))
-        )
+        return np.asarray(4 * np.pi / SENTINEL1_WAVELENGTH * bperp / (places.slant_range * np.sin(places.incidence)))
 
     def displacement(self, date: int, places: Places) -> Floats:
         """Line-of-sight motion since the first date, m toward the satellite."""

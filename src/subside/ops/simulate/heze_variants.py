@@ -29,12 +29,8 @@ _T142: Final = TrackSpec(
     tuple(int(c, 36) for c in "332123323322222222228212332113122211211322122211119111b22111"),
     1,
 )
-_T40_SMALL: Final = TrackSpec(
-    "t40", 43.8, "20180108", 27, tuple(int(c) for c in "232231223212281232213223123"), 0
-)
-_T142_SMALL: Final = TrackSpec(
-    "t142", 33.8, "20180115", 26, tuple(int(c) for c in "322132221322122921232231223"), 1
-)
+_T40_SMALL: Final = TrackSpec("t40", 43.8, "20180108", 27, tuple(int(c) for c in "232231223212281232213223123"), 0)
+_T142_SMALL: Final = TrackSpec("t142", 33.8, "20180115", 26, tuple(int(c) for c in "322132221322122921232231223"), 1)
 
 
 @dataclass(frozen=True)
