@@ -204,13 +204,15 @@ def drivers_figure(
     for letter, axes, group in zip(letters[len(drivers) :], motion, groups, strict=False):
         dress(axes, title=f"({letter})  {group}, trend removed", ylabel="mm")
         axes.axhline(0.0, color=MUTED, lw=0.7)
-        for curve in (c for c in residuals if c.site == group):
+        for k, curve in enumerate(c for c in residuals if c.site == group):
             colour = CATEGORIES[tracks.index(curve.track) % len(CATEGORIES)]
             value, band = curve.displacement * MM_PER_M, NORMAL_95 * curve.std * MM_PER_M
             axes.fill_between(curve.dates, value - band, value + band, color=colour, alpha=0.18, linewidth=0)
             axes.plot(curve.dates, value, color=colour, lw=1.0, marker="o", ms=2.4, label=curve.track)
             if curve.model is not None:
-                axes.plot(curve.dates, curve.model * MM_PER_M, color=INK, lw=1.1, ls="--", label="annual motion")
+                axes.plot(
+                    curve.dates, curve.model * MM_PER_M, color=INK, lw=1.1, ls="--", label="" if k else "annual motion"
+                )
     _share_scale(motion)
     if residuals:
         legend(motion[0], loc="upper right", ncols=4)
