@@ -11,7 +11,6 @@ _SITES = ("sites",)
 _LAGS = ("lags", "drivers", "correlations")
 _BASINS = ("basins",)
 _CURVE = (1e3, "mm/yr²")
-_STATIONS = ("stations", "pairs", "comparisons")
 
 
 def series_blocks(results: StudyResults) -> list[Block]:
@@ -134,30 +133,24 @@ def basins_blocks(results: StudyResults) -> list[Block]:
 
 def geodesy_blocks(results: StudyResults) -> list[Block]:
     """Double differences against GNSS and levelling."""
+    reference = results.value("reference")
+    near = f" station {reference}" if reference else " one of them"
     blocks = paragraph(
         sentence(
-            "Rates of the ground measurements and of the points near them were compared as differences between two "
-            "places, so that no datum enters: ",
-            results.fact("n_pairs", "pairs_compared", "statistics.n", "n"),
-            " differences, root mean square ",
-            results.fact("rmse", "statistics.rmse", unit=RATE),
-            ".",
-        )
-    )
-    blocks += pictures(results)
-    blocks += table_of(
-        results,
-        results.rows(*_STATIONS),
-        (
-            Column("from", ("first", "from", "name", "station")),
-            Column("to", ("second", "to", "reference")),
-            Column("distance (km)", ("distance",), (1e-3, "km")),
-            Column("ground (mm/yr)", ("ground", "geodetic", "gnss", "levelling"), RATE),
-            Column("satellite (mm/yr)", ("insar", "satellite", "los"), RATE),
-            Column("difference (mm/yr)", ("difference",), RATE),
-            Column("σ of it (mm/yr)", ("difference_std", "std"), RATE),
-            Column("points", ("n_points",)),
+            "Rates of ",
+            results.fact("n_stations"),
+            " stations on the ground and of the points within ",
+            results.fact("radius"),
+            f" of each were compared along the line of sight, both relative to{near}, so that no datum enters.",
         ),
-        caption="Comparison with measurements on the ground.",
+        sentence("The root-mean-square difference is ", results.fact("rmse"), "."),
+        sentence("The mean absolute difference is ", results.fact("mae"), "."),
+        sentence("The mean difference is ", results.fact("bias"), "."),
+        sentence("Pearson’s correlation is ", results.fact("pearson"), "."),
+        sentence(
+            "Divided by their standard deviations, the differences have a root mean square of ",
+            results.fact("z_rms"),
+            "; 1 means that these say what they should.",
+        ),
     )
-    return blocks
+    return blocks + pictures(results)
