@@ -107,6 +107,7 @@ def lag_row(a: Analysed, driver: Driver, adjusted: float, alpha: float) -> dict[
         "lag_high_days": lag.interval[1],
         "gain_mm_per_unit": lag.gain * MM_PER_M,
         "driver_unit": driver.unit,
+        "driver_trend_unit_per_yr": driver.trend if driver.kind != "rain" else np.nan,
         "p_value": lag.p_value,
         "padjusted_p": adjusted,
         "correlation": float(lag.correlation[lag.lags >= 0].max()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -111,7 +111,7 @@ class _Problem:
         """Inverse of the lower Cholesky factor of the correlation of the noise."""
         return self.noise.whiten(np.eye(len(self.days)))
 
-    def at(self, lag: float, anomalies: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    def at(self, lag: float, anomalies: npt.NDArray[Any]) -> tuple[FloatArray, FloatArray, float]:
         """Correlation and slope of each column of anomalies at a lag, and the squared length of what is explained."""
         weights = self.driver.weights(self.days - lag)
         fixed = self.whitener @ np.column_stack([self.nuisance, weights @ self.driver.usual])
