@@ -109,7 +109,7 @@ def lag_row(a: Analysed, driver: Driver, adjusted: float, alpha: float) -> dict[
         "driver_unit": driver.unit,
         "driver_trend_unit_per_yr": driver.trend if driver.kind != "rain" else np.nan,
         "p_value": lag.p_value,
-        "padjusted_p": adjusted,
+        "p_adjusted": adjusted,
         "correlation": float(lag.correlation[lag.lags >= 0].max()),
         "correlation_limit": lag.threshold,
         "cycle_lag_days": lag.cycle_lag,
