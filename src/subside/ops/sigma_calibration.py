@@ -14,7 +14,7 @@ from subside.ops.resampling import Bootstrap
 
 FloatArray = npt.NDArray[np.float64]
 
-_CELL_SAMPLE: Final = 1500
+_CELL_SAMPLE: Final = 700
 
 
 @dataclass(frozen=True)
