@@ -73,9 +73,9 @@ def test_a_million_points_are_referred_to_a_long_line_in_seconds(record_property
     line = _wiggly(4000, 150_000.0)
     rng = np.random.default_rng(1)
     x, y = rng.uniform(0, 150_000, 1_000_000), rng.uniform(-10_000, 10_000, 1_000_000)
-    began = time.perf_counter()
+    began = time.process_time()
     got = locate_points(line, (x, y), max_distance=3000.0)
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     record_property("seconds", took)  # type: ignore[operator]
     assert np.isfinite(got.chainage).sum() > 250_000
     assert took < 20.0

@@ -10,7 +10,7 @@ from subside.errors import ArgumentError
 from subside.ops.corridor.bin_series import fit_bin_series
 from subside.ops.corridor.bins import make_bins
 from subside.ops.corridor.grouped import GroupRows, grouped_means
-from subside.ops.corridor.profile import make_profile, side_difference
+from subside.ops.corridor.profile import make_profile, side_difference, usual_excess
 from subside.ops.corridor.tracks import vertical_rates
 from subside.ops.point_covariance import robust_mean
 
@@ -179,3 +179,20 @@ def test_line_of_sight_becomes_vertical_only_where_it_is_known() -> None:
     assert component == "line of sight" and (factor == 1).all()
     with pytest.raises(ArgumentError, match="velocity_std"):
         vertical_rates(replace(points, velocity_std=np.full(points.n_points, np.nan)))
+
+
+def test_standard_deviations_that_are_too_small_are_found_out() -> None:
+    from dataclasses import replace
+
+    line = straight(10_000.0)
+    bins = make_bins(line, 20.0)
+    shared = correlation((0.0, 0.0))
+    honest = as_track(make_points(line, _flat, half_width=150, density=400, shared=shared), line, shared)
+    formal = replace(honest, std=honest.std / 5)
+    assert usual_excess(honest, half_width=150.0) < 0.0005
+    assert usual_excess(formal, half_width=150.0) == pytest.approx(0.0015, rel=0.25)
+    profile = make_profile([formal], bins, half_width=150.0)
+    known = np.isfinite(profile.rate)
+    assert np.median(profile.n_points[known]) < 4
+    z = (profile.rate[known] + 0.004) / profile.std[known]
+    assert 0.88 <= np.mean(np.abs(z) < 1.96) <= 0.98

@@ -41,7 +41,7 @@ def test_the_markov_chain_gives_the_posterior_of_dense_algebra() -> None:
     same = np.equal.outer(bins.segment, bins.segment)
     prior = smooth.amplitude**2 * (1 + r) * np.exp(-r) * same
     i, j = np.meshgrid(known, known, indexing="ij")
-    noise = profile.errors.covariance(i, j, h[i, j])
+    noise = profile.errors.levelled().covariance(i, j, h[i, j])
     gain = prior[:, known] @ np.linalg.inv(prior[np.ix_(known, known)] + noise)
     np.testing.assert_allclose(smooth.mean, gain @ profile.rate[known], atol=2e-6)
     std = np.sqrt(np.diag(prior - gain @ prior[known]))

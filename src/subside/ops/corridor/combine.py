@@ -41,6 +41,20 @@ class BinErrors:
         result: FloatArray = np.sqrt((self.amplitude**2).sum(axis=1) + self.own)
         return result
 
+    def levelled(self) -> BinErrors:
+        """The same with one amplitude a component, the median, and what a bin has beyond it as own noise.
+
+        Under errors that are shared but of unequal size the best estimate lies outside the range of the data (the
+        puzzle of Peelle; D'Agostini 1994, Nucl. Instrum. Meth. A 346): sizes known as roughly as these must not be
+        trusted so far.
+        """
+        known = np.isfinite(self.own)
+        if not known.any() or not len(self.lengths):
+            return self
+        level = np.median(self.amplitude[known], axis=0)
+        beyond = np.maximum(self.amplitude**2 - level**2, 0.0).sum(axis=1)
+        return BinErrors(np.where(known[:, None], level, np.nan), self.lengths, self.own + beyond)
+
     def covariance(
         self, first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], distance: FloatArray
     ) -> FloatArray:

@@ -98,7 +98,7 @@ class Coverage:
     nearest : float
         Distance from the line to the nearest point, m.
     occupied_cells, n_cells : int
-        Cells of 100 m with a point, and those the corridor has inside the footprint.
+        Cells with a point whose middle lies in the corridor inside the footprint, and the area of that in cells.
     """
 
     densities: tuple[Density, ...]
@@ -175,7 +175,9 @@ def measure_coverage(
     footprint = shapely.union_all(hulls)
     gaps, outside, nearest = _gaps(line, xy, footprint, reach)
     cells = np.unique(np.floor(xy[near] / cell).astype(np.int64), axis=0) if near.any() else np.zeros((0, 2))
-    area = shapely.intersection(corridor, footprint).area
+    region = shapely.intersection(corridor, footprint)
+    shapely.prepare(region)
+    occupied = shapely.contains_xy(region, (cells + 0.5) * cell) if len(cells) else np.zeros(0, bool)
     return Coverage(
         densities=densities,
         gaps=tuple(sorted(gaps, key=lambda g: -g.length)),
@@ -184,8 +186,8 @@ def measure_coverage(
         uncovered=float(sum(g.length for g in gaps)),
         outside=outside,
         nearest=nearest,
-        occupied_cells=len(cells),
-        n_cells=round(area / cell**2),
+        occupied_cells=int(np.count_nonzero(occupied)),
+        n_cells=round(region.area / cell**2),
     )
 
 

@@ -18,6 +18,7 @@ _HUBER: Final = 1.345
 _MAD: Final = 1.4826
 _ITERATIONS: Final = 20
 _ELEMENTS: Final = 4_000_000
+_FEWEST: Final = 5
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,9 @@ class GroupedMeans:
         Variance of the mean that comes from each component of the correlation, squared unit of the values.
     own : ndarray of float64, (group,)
         The rest of the variance: noise that no two groups share.
+    surplus : ndarray of float64, (group,)
+        What the values scatter beyond their errors, squared unit of the values; negative by chance, NaN for fewer than
+        five values.
     weights : ndarray of float64, (row,)
         Weight of each row in its group; 0 for rows of no group.
     """
@@ -67,10 +71,13 @@ class GroupedMeans:
     n: npt.NDArray[np.int64]
     shared: FloatArray
     own: FloatArray
+    surplus: FloatArray
     weights: FloatArray
 
 
-def grouped_means(rows: GroupRows, n_groups: int, *, correlation: ErrorCorrelation) -> GroupedMeans:
+def grouped_means(
+    rows: GroupRows, n_groups: int, *, correlation: ErrorCorrelation, least_excess: float = 0.0
+) -> GroupedMeans:
     """Huber mean of each group, as :func:`subside.ops.point_covariance.robust_mean` gives it.
 
     The same formula is applied to groups of like size together, so that thousands of bins cost what one costs. The
@@ -84,6 +91,8 @@ def grouped_means(rows: GroupRows, n_groups: int, *, correlation: ErrorCorrelati
         Number of groups.
     correlation : ErrorCorrelation
         Of the errors of the points.
+    least_excess : float
+        Scatter beyond errors that every group has at least: few values cannot tell their own, unit of the values.
 
     Returns
     -------
@@ -105,6 +114,7 @@ def grouped_means(rows: GroupRows, n_groups: int, *, correlation: ErrorCorrelati
         count,
         np.full((n_groups, n_components), np.nan),
         np.full(n_groups, np.nan),
+        np.full(n_groups, np.nan),
         np.zeros(len(rows.values)),
     )
     order = inside[np.argsort(rows.group[inside], kind="stable")]
@@ -113,7 +123,7 @@ def grouped_means(rows: GroupRows, n_groups: int, *, correlation: ErrorCorrelati
         slot = np.arange(width)
         is_real = slot < count[chosen, None]
         index = order[np.where(is_real, first[chosen, None] + slot, first[chosen, None])]
-        _mean_of_chunk(rows, index, is_real, chosen, correlation, result)
+        _mean_of_chunk(rows, index, is_real, chosen, (correlation, least_excess), result)
     return result
 
 
@@ -144,9 +154,10 @@ def _mean_of_chunk(
     index: npt.NDArray[np.int64],
     is_real: npt.NDArray[np.bool_],
     chosen: npt.NDArray[np.int64],
-    correlation: ErrorCorrelation,
+    noise: tuple[ErrorCorrelation, float],
     result: GroupedMeans,
 ) -> None:
+    correlation, least_excess = noise
     v, n = rows.values[index], is_real.sum(axis=1)
     sigma = np.where(is_real, rows.std[index], 0.0)
     x, y = rows.easting[index], rows.northing[index]
@@ -164,7 +175,9 @@ def _mean_of_chunk(
     centre = _masked_median(v, is_real)
     small = np.where(n > 1, n / (n - 0.8), 1.0)
     scatter = _MAD * _masked_median(np.abs(v - centre[:, None]), is_real) * small
-    excess2 = np.where(n > 2, np.maximum(scatter**2 - within, 0.0), 0.0)
+    surplus = scatter**2 - within
+    excess2 = np.maximum(np.where(n > 2, surplus, 0.0), least_excess**2)
+    result.surplus[chosen] = np.where(n >= _FEWEST, surplus, np.nan)
     variance = np.where(is_real, sigma**2 + excess2[:, None], np.inf)
     weights = _huber_weights(v, variance, centre)
     own2 = np.maximum(sigma**2 - diagonal, 0.0) + excess2[:, None]

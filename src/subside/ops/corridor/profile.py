@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,10 @@ from subside.ops.corridor.grouped import GroupedMeans, GroupRows, grouped_means
 from subside.ops.corridor.tracks import TrackRates
 
 FloatArray = npt.NDArray[np.float64]
+
+_STRETCH: Final = 100.0
+_FEWEST_STRETCHES: Final = 20
+_CHANCE: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,10 @@ def make_profile(tracks: Sequence[TrackRates], bins: Bins, *, half_width: float)
     if not tracks:
         raise ArgumentError("`tracks` must hold at least one track, got none")
     members = tuple(_members(t, bins, half_width) for t in tracks)
-    means = [track_means(t, g, bins.n_bins) for t, g in zip(tracks, members, strict=True)]
+    means = [
+        track_means(t, g, bins.n_bins, least_excess=usual_excess(t, half_width=half_width))
+        for t, g in zip(tracks, members, strict=True)
+    ]
     rate, std = np.stack([m.mean for m in means]), np.stack([m.std for m in means])
     bias, bias_std, between = track_biases(rate, std)
     share = track_shares(std, between)
@@ -175,7 +183,8 @@ def side_difference(tracks: Sequence[TrackRates], bins: Bins, *, half_width: flo
         member = _members(track, bins, half_width)
         side = (track.positions.offset < 0).astype(np.int64)
         paired = np.where(member >= 0, 2 * member + side, -1)
-        means = track_means(track, paired, 2 * bins.n_bins)
+        excess = usual_excess(track, half_width=half_width)
+        means = track_means(track, paired, 2 * bins.n_bins, least_excess=excess)
         left, right = slice(0, None, 2), slice(1, None, 2)
         separation = np.exp(-half_width / track.correlation.lengths)
         shared = 2.0 * (np.sqrt(means.shared[left] * means.shared[right]) * separation).sum(axis=1)
@@ -199,8 +208,43 @@ def _members(track: TrackRates, bins: Bins, half_width: float) -> npt.NDArray[np
     return result
 
 
-def track_means(track: TrackRates, group: npt.NDArray[np.int64], n_groups: int) -> GroupedMeans:
+def usual_excess(track: TrackRates, *, half_width: float) -> float:
+    """Median scatter beyond errors of the points in stretches of 100 m beside the line, m/yr.
+
+    Where standard deviations are too small (formal ones often are by a factor of some units) bins of few points cannot
+    tell: each takes at least what stretches with five points or more scatter. Where they are right it is 0.
+
+    Parameters
+    ----------
+    track : TrackRates
+        Points.
+    half_width : float
+        Points at most this far from the line count, m.
+
+    Returns
+    -------
+    float
+        0 where fewer than 20 stretches have five points, or the scatter exceeds the variance of the points by less
+        than a quarter.
+    """
+    held = track.positions.within(half_width)
+    if not held.any():
+        return 0.0
+    chainage = track.positions.chainage
+    group = np.full(len(chainage), -1)
+    group[held] = np.floor((chainage[held] - chainage[held].min()) / _STRETCH)
+    surplus = track_means(track, group, int(group.max()) + 1).surplus
+    known = np.isfinite(surplus)
+    if known.sum() < _FEWEST_STRETCHES:
+        return 0.0
+    usual = float(np.median(surplus[known]))
+    return float(np.sqrt(usual)) if usual > _CHANCE * float(np.median(track.std[held] ** 2)) else 0.0
+
+
+def track_means(
+    track: TrackRates, group: npt.NDArray[np.int64], n_groups: int, *, least_excess: float = 0.0
+) -> GroupedMeans:
     """Huber mean rate of groups of points of a track; a negative group is none."""
     p = track.points
     rows = GroupRows(track.rate, track.std, p.easting, p.northing, p.kind, group)
-    return grouped_means(rows, n_groups, correlation=track.correlation)
+    return grouped_means(rows, n_groups, correlation=track.correlation, least_excess=least_excess)

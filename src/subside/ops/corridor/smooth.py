@@ -16,6 +16,7 @@ from subside.ops.corridor.profile import Profile
 FloatArray = npt.NDArray[np.float64]
 
 _DRAWS: Final = 400
+_TOGETHER: Final = 50
 _NUGGET: Final = 1e-10
 _LEAST_OWN: Final = 1e-12
 
@@ -51,7 +52,8 @@ def smooth_profile(profile: Profile, *, length: float = 1000.0, seed: int = 0) -
     root mean square of the bins. The errors of the bins are sums of exponential covariances and own noise
     (:class:`subside.ops.corridor.profile.BinErrors`). Both are Markov along the line, so that the precision of all
     states is banded and the posterior is exact at a cost linear in the number of bins (Hartikainen and Sarkka 2010,
-    IEEE MLSP). The rate starts anew at every joint of structures: nothing is smoothed across; errors are not cut.
+    IEEE MLSP). Errors are taken as equally large in all bins as far as bins share them. The rate starts anew at every
+    joint of structures: nothing is smoothed across; errors are not cut.
 
     Parameters
     ----------
@@ -80,7 +82,7 @@ def smooth_profile(profile: Profile, *, length: float = 1000.0, seed: int = 0) -
         empty = np.full(n, np.nan)
         return SmoothProfile(empty, empty.copy(), np.full((_DRAWS, n), np.nan), length, np.nan)
     amplitude = float(np.sqrt(np.mean(rate[known] ** 2)))
-    errors = profile.errors
+    errors = profile.errors.levelled()
     noise = np.where(known, np.maximum(errors.own, _LEAST_OWN), 1.0)
     amplitude = max(amplitude, float(np.sqrt(np.median(noise))))
     loading = np.column_stack(
@@ -95,10 +97,14 @@ def smooth_profile(profile: Profile, *, length: float = 1000.0, seed: int = 0) -
     right = (loading * (weight * np.where(known, rate, 0.0))[:, None]).ravel()
     factor = cholesky_banded(band, lower=True)
     mean = cho_solve_banded((factor, True), right).reshape(n, m)[:, 0] * amplitude
-    normal = np.random.default_rng(seed).standard_normal((n * m, _DRAWS))
-    sample = dtbtrs(factor, normal, uplo="L", trans="T")[0].reshape(n, m, _DRAWS)[:, 0] * amplitude
-    std = np.sqrt(np.mean(sample**2, axis=1))
-    return SmoothProfile(mean, std, mean + sample.T, float(length), amplitude)
+    rng = np.random.default_rng(seed)
+    sample = np.empty((_DRAWS, n))
+    for start in range(0, _DRAWS, _TOGETHER):
+        normal = rng.standard_normal((n * m, _TOGETHER))
+        solved = dtbtrs(factor, normal, uplo="L", trans="T")[0].reshape(n, m, _TOGETHER)
+        sample[start : start + _TOGETHER] = amplitude * solved[:, 0].T
+    std = np.sqrt(np.mean(sample**2, axis=0))
+    return SmoothProfile(mean, std, mean + sample, float(length), amplitude)
 
 
 def _precision(step: FloatArray, joint: npt.NDArray[np.bool_], length: float, lengths: FloatArray) -> FloatArray:
