@@ -277,9 +277,9 @@ class TestPointLevel:
         assert np.all((points.identity >= 0) == (points.kind == PointKind.PS))
 
     def test_noise_is_the_tables(self, made):
-        model, points = made
+        _, points = made
         pairs = points.network.used
-        true = np.stack([model_phase for model_phase in _phases(made)], axis=1)
+        true = np.stack(_phases(made), axis=1)
         error = points.phase - (true[:, pairs[:, 1]] - true[:, pairs[:, 0]])
         error = np.angle(np.exp(1j * error))
         gap = points.network.days[pairs[:, 1]] - points.network.days[pairs[:, 0]]

@@ -38,7 +38,7 @@ def inputs(tmp_path_factory):
 
 class TestInputs:
     def test_are_read_by_the_readers_of_the_studies(self, inputs):
-        folder, ground = inputs
+        folder, _ = inputs
         line = read_line(folder / "line.geojson")
         assert line is not None
         assert set(read_polygons(folder / "landcover.gpkg", class_column="class").classes) >= {"urban", "farmland"}

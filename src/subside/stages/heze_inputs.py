@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import shapely
 from shapely.geometry import LineString, MultiPoint, Polygon, box
@@ -88,7 +89,7 @@ def _stretches(chosen: Variant, ground: HezeGround, kind: str) -> list[tuple[flo
     first, last = chosen.chainage
     one, two = ground.layout.zone_1, ground.layout.zone_2
     parts = {
-        "rural": [(first, one[0] - 1.0), (one[1] + 0.6, two[0] - 0.7), (two[1] + 1.5, last)],
+        "rural": [(first, one[0] - 1.0), (one[1] + 0.8, two[0] - 1.2), (two[1] + 1.5, last)],
         "urban": [one],
         "mining": [(two[0] + 0.3, two[1] - 0.3)],
     }[kind]
@@ -138,7 +139,7 @@ def _write_series(folder: Path, ground: HezeGround) -> None:
     months = drivers.months
     text = [str(m) for m in months]
     _csv(folder / "rain.csv", pd.DataFrame({"date": text, "rain_mm": np.round(drivers.rain, 1)}))
-    gauged = (months.astype("datetime64[D]") + np.timedelta64(14, "D"))[6:59]
+    gauged: npt.NDArray[np.datetime64] = (months.astype("datetime64[D]") + np.timedelta64(14, "D"))[6:59]
     whole = float((LAST_DAY - FIRST_DAY).astype(np.float64)) / DAYS_PER_YEAR
     shallow, deep = drivers.groundwater(gauged, whole)
     frame = pd.DataFrame(
@@ -238,7 +239,7 @@ def _structures(ground: HezeGround) -> pd.DataFrame:
     bridges = [(b - 0.4, b + 0.4, f"river bridge {k}") for k, b in enumerate(ground.cover.river_crossings(), start=1)]
     works = sorted([(city[0], city[1], "city viaduct"), *[b for b in bridges if b[1] < city[0] or b[0] > city[1]]])
     at = 0.0
-    rows = []
+    rows: list[tuple[float, float, str, str]] = []
     for start, end, name in works:
         if start > at:
             rows.append((at, start, "subgrade", f"subgrade {len(rows) + 1}"))

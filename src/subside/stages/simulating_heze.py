@@ -70,7 +70,7 @@ class HezeTruth:
         return Strip(self.tracks[track])
 
     def zones(self) -> list[dict[str, float]]:
-        """True zones along the line: ends (km), length, least and greatest rate (m/yr) where it is -10 mm/yr or less."""
+        """True zones along the line, where it sinks by 10 mm/yr or more: ends, length (km), rates (m/yr)."""
         return true_zones(self.ground)
 
     def los_displacement(self, track: str, easting: Floats, northing: Floats) -> Floats:
@@ -95,7 +95,7 @@ def true_zones(ground: HezeGround) -> list[dict[str, float]]:
     first, last = np.flatnonzero(np.diff(is_in.astype(int)) == 1), np.flatnonzero(np.diff(is_in.astype(int)) == -1)
     zones = []
     for a, b in zip(first, last, strict=True):
-        ends = [_crossing(chainage, rate, k) for k in (a - 1, b - 1)]
+        ends = [_crossing(chainage, rate, k) for k in (int(a) - 1, int(b) - 1)]
         zones.append(
             {
                 "start_km": ends[0],

@@ -92,7 +92,8 @@ class HezeGround:
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> HezeGround:
         """Restore a ground from what :meth:`describe` gave."""
-        layout = {k: tuple(v) if isinstance(v, list) else v for k, v in description["layout"].items()}
+        given = description["layout"]
+        layout: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
         return cls(int(description["seed"]), HezeLayout(**layout))
 
     @cached_property
@@ -326,14 +327,14 @@ class GroundMotion:
         curve = {k: float(c[0]) for k, c in self.ground.curves(np.array([date])).items()}
         moved = self.linear * curve["linear"]
         moved[2] += self.deep * curve["deep"] + self.season * curve["season"]
-        day = float((np.datetime64(date, "D") - FIRST_DAY).astype(np.float64))
+        day = float((date.astype("datetime64[D]") - FIRST_DAY).astype(np.float64))
         for panel, places in self.mines:
             now = panel.motion(self.x[places], self.y[places], panel.advanced(day))
             before = panel.motion(self.x[places], self.y[places], panel.advanced(0.0))
             along, left, up = (a - b for a, b in zip(now, before, strict=True))
             east, north = FRAME.turn(along, left)
             for axis, part in enumerate((east, north, up)):
-                moved[(axis, *places)] += part
+                moved[axis][places] += part
         return moved
 
     def along(self, los: Floats, date: np.datetime64) -> Floats:

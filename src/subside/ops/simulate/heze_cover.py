@@ -150,7 +150,8 @@ class Cover:
     def city(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Ellipse of the city: middle and half axis along the line, and across it, km."""
         first, last = self.zone_1
-        return ((first + last) / 2 + 0.8, (last - first) / 2 - 0.8), (0.4, 4.6)
+        shift = min(0.8, 0.05 * (last - first))
+        return ((first + last) / 2 + shift, (last - first) / 2 - shift), (0.4, 4.6)
 
     def _beyond_city(self, x: Floats, y: Floats) -> Floats:
         """Distance beyond the edge of the city, km, negative inside."""
@@ -277,15 +278,15 @@ class Cover:
             np.arange(np.floor(low / _TILE), np.ceil(high / _TILE), dtype=np.int64) for low, high in (x_range, y_range)
         )
         parts = []
-        for i in columns:
-            for j in rows:
+        for a in columns.tolist():
+            for b in rows.tolist():
                 # Seeds must not be negative: tiles are counted from far outside the region.
-                rng = np.random.default_rng([self.seed, 51, int(i) + 2**20, int(j) + 2**20])
+                rng = np.random.default_rng([self.seed, 51, a + 2**20, b + 2**20])
                 n = rng.poisson(densest * _TILE**2)
                 drawn = rng.random((6, n))
                 height = rng.standard_normal(n)
-                identity = ((int(i) + 2**10) * 2**11 + int(j) + 2**10) * 2**16 + np.arange(n)
-                parts.append((drawn, height, identity, np.full(n, i), np.full(n, j)))
+                identity = ((a + 2**10) * 2**11 + b + 2**10) * 2**16 + np.arange(n)
+                parts.append((drawn, height, identity, np.full(n, a), np.full(n, b)))
         drawn = np.concatenate([p[0] for p in parts], axis=1)
         height, identity, i, j = (np.concatenate([p[k] for p in parts]) for k in (1, 2, 3, 4))
         x, y = (i + drawn[0]) * _TILE, (j + drawn[1]) * _TILE

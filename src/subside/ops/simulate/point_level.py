@@ -2,15 +2,15 @@
 
 The images of the small variant, put through the chain, gave the noise of each kind of point by the interval of a pair
 and how much of it does not close in triplets (:data:`NOISE`). Here each point is drawn with that noise: a fresh part
-and a part with memory that belong to dates and close, and a part that belongs to pairs and does not. Points are independent of each other; on
-images, filtered neighbours share pixels, which this level does not show.
+and a part with memory that belong to dates and close, and a part that belongs to pairs and does not. Points are
+independent of each other; on images, filtered neighbours share pixels, which this level does not show.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -158,13 +158,13 @@ class PointLevel:
         u, v = self.model.ground.line_coordinates(easting, northing)
         return np.asarray((np.abs(v) <= HALF_WIDTH) & (u >= 0) & (u <= 150.0))
 
-    def _scatterers(self) -> list[tuple[npt.NDArray[np.float64], ...]]:
+    def _scatterers(self) -> list[tuple[npt.NDArray[Any], ...]]:
         extent, cover = self.model.extent, self.model.ground.cover
         found = cover.scatterers(extent.x, extent.y)
         draw = found.draw[self.model.spec.number]
         rows = np.flatnonzero((draw < SEEN) & self._near_line(found.easting, found.northing))
         name = np.array(CLASS_NAMES)[cover.class_at(found.easting[rows], found.northing[rows])]
-        result = []
+        result: list[tuple[npt.NDArray[Any], ...]] = []
         for k, stratum in enumerate(NOISE):
             if stratum.kind is not PointKind.PS:
                 continue
@@ -181,7 +181,7 @@ class PointLevel:
             )
         return result
 
-    def _distributed(self) -> list[tuple[npt.NDArray[np.float64], ...]]:
+    def _distributed(self) -> list[tuple[npt.NDArray[Any], ...]]:
         extent, ground, number = self.model.extent, self.model.ground, self.model.spec.number
         rng = self._rng(72)
         strata = [(k, s) for k, s in enumerate(NOISE) if s.kind is PointKind.DS]
@@ -192,7 +192,7 @@ class PointLevel:
         inside = self._near_line(easting, northing)
         easting, northing, lot = easting[inside], northing[inside], lot[inside]
         name = np.array(CLASS_NAMES)[ground.cover.class_at(easting, northing)]
-        result = []
+        result: list[tuple[npt.NDArray[Any], ...]] = []
         for k, stratum in strata:
             own = (name == stratum.cover) & (lot < stratum.density[number] / densest)
             none = np.full(int(own.sum()), -1)
