@@ -27,8 +27,8 @@ QUICK = AgreementOptions(n_draws=300)
 def pair():
     rng = np.random.default_rng(11)
     return (
-        make_track("a", rng, los=FIRST, up=bowl, east=still, n=1500),
-        make_track("b", rng, los=SECOND, up=bowl, east=still, n=1500, scale=0.006),
+        make_track("a", rng, los=FIRST, up=bowl, east=still, n=1000),
+        make_track("b", rng, los=SECOND, up=bowl, east=still, n=1000, scale=0.006),
     )
 
 
@@ -62,7 +62,7 @@ def test_errors_of_the_points_predict_the_difference(result) -> None:
 
 def test_the_field_is_seen_by_both(result) -> None:
     s = result.statistics
-    assert s.n > 300 and s.pearson.value > 0.95 and s.spearman.value > 0.7
+    assert s.n > 200 and s.pearson.value > 0.95 and s.spearman.value > 0.7
     assert s.slope.low < 1.0 < s.slope.high and s.slope.high - s.slope.low < 0.2
     assert abs(s.bias.value) < 0.0006 and s.bias.low < s.bias.value < s.bias.high
     assert s.limits[0].value == pytest.approx(s.bias.value - 1.96 * s.sigma.value, rel=1e-3)
@@ -102,7 +102,7 @@ def test_strata_add_up_and_see_worse_points(pair) -> None:
     assert {s.label for s in by["land"]} == {"city", "field"}
     low = next(s for s in by["coherence"] if s.label == "0.50 to 0.60")
     high = next(s for s in by["coherence"] if s.label == "0.70 to 0.80")
-    assert low.sigma.value > 2 * high.sigma.value
+    assert low.sigma.value > 1.5 * high.sigma.value
 
 
 def test_east_motion_shows_as_the_sensitivity_says() -> None:
@@ -184,7 +184,7 @@ def test_flagged_points_are_left_out(pair) -> None:
     found = compare_tracks(
         pair[0], replace(pair[1], velocity=spoilt, flags=flags), spacing=100.0, options=replace(QUICK, span="given")
     )
-    assert found.statistics.sigma.value < 0.01 and found.usable[1] == 1000
+    assert found.statistics.sigma.value < 0.01 and found.usable[1] == 666
 
 
 def test_intervals_hold_the_truth() -> None:
