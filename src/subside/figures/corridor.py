@@ -323,7 +323,9 @@ def _draw_profile(axes: Axes, data: CorridorFigureInput) -> None:
     rate, half = profile.rate * MM_PER_M, NORMAL_95 * profile.std * MM_PER_M
     axes.fill_between(centre, rate - half, rate + half, color=INK, alpha=0.35, lw=0, label="95 % interval of a bin")
     known = np.where(np.isfinite(data.zones.probability), data.smooth.mean, np.nan)
-    axes.plot(centre, known * MM_PER_M, color=INK, lw=1.2, label="smooth rate")
+    axes.plot(centre, known * MM_PER_M, color=INK, lw=0.8, ls=":")
+    here = np.where(np.isfinite(rate), known, np.nan)
+    axes.plot(centre, here * MM_PER_M, color=INK, lw=1.2, label="smooth rate (dotted: no points)")
     threshold = -data.zones.rule.threshold * MM_PER_M
     axes.axhline(threshold, color=SINKING, lw=0.9, ls="--", label=f"threshold {threshold:g} mm/yr")
     if low:
