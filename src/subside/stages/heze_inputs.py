@@ -235,7 +235,7 @@ def _faults(ground: HezeGround) -> tuple[list[str], list[BaseGeometry]]:
 def _structures(ground: HezeGround) -> pd.DataFrame:
     """Bridges over the rivers, a viaduct through the city, subgrade between."""
     one = ground.layout.zone_1
-    city = (one[0] + 4.0, one[1] - 4.0)
+    city = (0.8 * one[0] + 0.2 * one[1], 0.2 * one[0] + 0.8 * one[1])
     bridges = [(b - 0.4, b + 0.4, f"river bridge {k}") for k, b in enumerate(ground.cover.river_crossings(), start=1)]
     works = sorted([(city[0], city[1], "city viaduct"), *[b for b in bridges if b[1] < city[0] or b[0] > city[1]]])
     at = 0.0
