@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from subside.errors import ArgumentError, UnknownQuantityError
-from subside.ops.agreement import AgreementOptions, compare_tracks
-from subside.ops.agreement_statistics import agreement_statistics
 from subside.ops.cells import CellMembers, Grid, cell_means
-from subside.ops.common_rates import common_span, fit_span
-from subside.ops.deming import deming_line, moments
-from subside.ops.interpolation import interpolate
 from subside.ops.point_covariance import ErrorCorrelation, independent_errors
 from subside.ops.resampling import Bootstrap, block_size, block_stretch, spatial_blocks, spatial_correlation
-from subside.ops.sensitivity import sensitivity
+from subside.ops.two_tracks.agreement import AgreementOptions, compare_tracks
+from subside.ops.two_tracks.common_rates import common_span, fit_span
+from subside.ops.two_tracks.deming import deming_line, moments
+from subside.ops.two_tracks.interpolation import interpolate
+from subside.ops.two_tracks.sensitivity import sensitivity
+from subside.ops.two_tracks.statistics import agreement_statistics
 from two_tracks import bowl, drift, los_of, make_track, noise, still
 
 FIRST, SECOND = los_of(43.8, 347.0), los_of(33.8, 347.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from subside.errors import ArgumentError, UnknownQuantityError
-from subside.ops.decompose import DecomposeOptions, decompose
+from subside.ops.two_tracks.decompose import DecomposeOptions, decompose
 from two_tracks import ORIGIN, bowl, drift, los_of, make_track, still
 
 ASCENDING, DESCENDING = los_of(39.0, 349.0), los_of(37.3, 191.0)

@@ -27,7 +27,7 @@ from subside.figures.style import (
     symmetric_limit,
 )
 from subside.figures.tracks import draw_cells
-from subside.ops.decompose import EastUp
+from subside.ops.two_tracks.decompose import EastUp
 
 _QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 

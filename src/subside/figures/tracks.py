@@ -32,9 +32,9 @@ from subside.figures.style import (
     summary,
     symmetric_limit,
 )
-from subside.ops.agreement import TrackAgreement
-from subside.ops.agreement_statistics import Estimate
-from subside.ops.strata import Stratum
+from subside.ops.two_tracks.agreement import TrackAgreement
+from subside.ops.two_tracks.statistics import Estimate
+from subside.ops.two_tracks.strata import Stratum
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from subside.conventions import DAYS_PER_YEAR
 from subside.errors import ArgumentError
 from subside.model.points import GEOGRAPHIC, PointSet, transform
-from subside.ops.common_cells import error_correlation
-from subside.ops.common_rates import fit_span, fit_values, vertical_rates
 from subside.ops.point_covariance import ErrorCorrelation, robust_mean
+from subside.ops.two_tracks.common_cells import error_correlation
+from subside.ops.two_tracks.common_rates import fit_span, fit_values, vertical_rates
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -163,7 +163,7 @@ def compare_ground(
     reference : str, optional
         Station that the others are relative to; None takes the one with the most certain difference.
     sigma : {"auto", "stated", "temporal"}
-        Standard deviation of the points (:func:`subside.ops.common_rates.vertical_rates`).
+        Standard deviation of the points (:func:`subside.ops.two_tracks.common_rates.vertical_rates`).
 
     Returns
     -------

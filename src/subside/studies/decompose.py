@@ -15,8 +15,8 @@ from subside.conventions import MM_PER_M
 from subside.figures.decompose import east_up_figure, east_up_series_figure
 from subside.io.vectors import write_geopackage_layers
 from subside.model.points import PointSet
-from subside.ops.decompose import MAX_INFLATION, DecomposeOptions, EastUp, EastUpSeries, decompose
-from subside.ops.sensitivity import sensitivity
+from subside.ops.two_tracks.decompose import MAX_INFLATION, DecomposeOptions, EastUp, EastUpSeries, decompose
+from subside.ops.two_tracks.sensitivity import sensitivity
 from subside.studies.output import StudyFolder, StudyParameters
 from subside.studies.tracks import squares
 
@@ -97,7 +97,7 @@ def run_decompose(
     Raises
     ------
     ArgumentError, UnknownQuantityError
-        As :func:`subside.ops.decompose.decompose`.
+        As :func:`subside.ops.two_tracks.decompose.decompose`.
     """
     tracks = (ascending, descending, *more)
     folder = StudyFolder(

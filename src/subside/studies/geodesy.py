@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,11 @@ from subside.io.tables import StationTable, read_gnss, read_levelling
 from subside.model.points import PointSet
 from subside.ops.geodesy import GroundComparison, GroundSeries, compare_ground
 from subside.studies.output import StudyFolder, StudyParameters
+
+GroundKind = Literal["gnss", "levelling"]
+
+GROUND_KINDS: Final[tuple[GroundKind, ...]] = ("gnss", "levelling")
+"""What points can be compared with."""
 
 
 class GeodesyParameters(StudyParameters):
@@ -59,7 +64,7 @@ def run_geodesy(
     points: PointSet,
     file: Path,
     *,
-    kind: Literal["gnss", "levelling"],
+    kind: GroundKind,
     parameters: GeodesyParameters,
     out: Path,
     console: Console,

@@ -23,8 +23,8 @@ from subside.figures.tracks import (
 )
 from subside.io.vectors import read_polygons, write_geopackage_layers
 from subside.model.points import GEOGRAPHIC, PointSet, transform
-from subside.ops.agreement import AgreementOptions, LandClasses, TrackAgreement, compare_tracks
-from subside.ops.agreement_statistics import AgreementStatistics
+from subside.ops.two_tracks.agreement import AgreementOptions, LandClasses, TrackAgreement, compare_tracks
+from subside.ops.two_tracks.statistics import AgreementStatistics
 from subside.studies.land import land_classes
 from subside.studies.output import StudyFolder, StudyParameters
 
@@ -105,7 +105,7 @@ def run_tracks(
     Raises
     ------
     ArgumentError, UnknownQuantityError
-        As :func:`subside.ops.agreement.compare_tracks`.
+        As :func:`subside.ops.two_tracks.agreement.compare_tracks`.
     InputFileError
         For land cover that cannot be read.
     """

@@ -11,11 +11,11 @@ from scipy.spatial import cKDTree
 
 from subside.errors import ArgumentError
 from subside.model.points import PointKind, PointSet
-from subside.ops.agreement_statistics import robust_spread
 from subside.ops.cells import CellMeans, CellMembers, Grid, cell_means, occupied_cells
-from subside.ops.common_rates import VerticalRates, vertical_rates
-from subside.ops.interpolation import interpolate
 from subside.ops.point_covariance import ErrorCorrelation, fit_error_correlation, independent_errors
+from subside.ops.two_tracks.common_rates import VerticalRates, vertical_rates
+from subside.ops.two_tracks.interpolation import interpolate
+from subside.ops.two_tracks.statistics import robust_spread
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -105,7 +105,7 @@ def on_common_cells(
     min_points : int
         Points of each track that a cell needs.
     sigma : {"auto", "stated", "temporal"}
-        See :func:`subside.ops.common_rates.vertical_rates`.
+        See :func:`subside.ops.two_tracks.common_rates.vertical_rates`.
 
     Returns
     -------

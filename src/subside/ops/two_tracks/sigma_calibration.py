@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from subside.ops.agreement_statistics import Estimate, robust_spread
-from subside.ops.common_cells import CommonCells, TrackOnCells
 from subside.ops.resampling import Bootstrap
+from subside.ops.two_tracks.common_cells import CommonCells, TrackOnCells
+from subside.ops.two_tracks.statistics import Estimate, robust_spread
 
 FloatArray = npt.NDArray[np.float64]
 

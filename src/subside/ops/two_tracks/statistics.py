@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from subside.ops.deming import deming_line, moments
 from subside.ops.resampling import LEAST_BLOCKS, Bootstrap
+from subside.ops.two_tracks.deming import deming_line, moments
 
 FloatArray = npt.NDArray[np.float64]
 

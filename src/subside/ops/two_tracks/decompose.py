@@ -13,10 +13,10 @@ from subside import _check
 from subside.errors import ArgumentError, UnknownQuantityError
 from subside.model.points import PointSet
 from subside.ops.cells import CellMembers, Grid, cell_means, occupied_cells
-from subside.ops.common_cells import error_correlation
-from subside.ops.common_rates import fit_span, vertical_rates
-from subside.ops.interpolation import interpolate
-from subside.ops.sensitivity import sensitivity
+from subside.ops.two_tracks.common_cells import error_correlation
+from subside.ops.two_tracks.common_rates import fit_span, vertical_rates
+from subside.ops.two_tracks.interpolation import interpolate
+from subside.ops.two_tracks.sensitivity import sensitivity
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -40,7 +40,7 @@ class DecomposeOptions:
     span : {"common", "given"}
         Refit the rates over the dates all tracks cover, or take them as given.
     sigma : {"auto", "stated", "temporal"}
-        Standard deviation of the points (:func:`subside.ops.common_rates.vertical_rates`).
+        Standard deviation of the points (:func:`subside.ops.two_tracks.common_rates.vertical_rates`).
     step_days : float
         Spacing of the common time axis, days; 0 leaves the series out.
     max_gap_days : float

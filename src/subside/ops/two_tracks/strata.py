@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from subside.conventions import MM_PER_M
-from subside.ops.agreement_statistics import Estimate, robust_spread
-from subside.ops.common_cells import UNKNOWN
 from subside.ops.resampling import Bootstrap
+from subside.ops.two_tracks.common_cells import UNKNOWN
+from subside.ops.two_tracks.statistics import Estimate, robust_spread
 
 FloatArray = npt.NDArray[np.float64]
 Labels = npt.NDArray[Any]

@@ -11,18 +11,7 @@ import numpy.typing as npt
 
 from subside.errors import ArgumentError
 from subside.model.points import PointSet
-from subside.ops import strata
-from subside.ops.agreement_statistics import AgreementStatistics, agreement_statistics
 from subside.ops.cells import Grid
-from subside.ops.common_cells import (
-    UNKNOWN,
-    CommonCells,
-    TrackOnCells,
-    average_cells,
-    nearest_difference,
-    on_common_cells,
-)
-from subside.ops.common_rates import VerticalRates, common_span
 from subside.ops.resampling import (
     LEAST_BLOCKS,
     Bootstrap,
@@ -32,8 +21,19 @@ from subside.ops.resampling import (
     spatial_blocks,
     spatial_correlation,
 )
-from subside.ops.sensitivity import Sensitivity, sensitivity
-from subside.ops.sigma_calibration import Calibration, calibrations
+from subside.ops.two_tracks import strata
+from subside.ops.two_tracks.common_cells import (
+    UNKNOWN,
+    CommonCells,
+    TrackOnCells,
+    average_cells,
+    nearest_difference,
+    on_common_cells,
+)
+from subside.ops.two_tracks.common_rates import VerticalRates, common_span
+from subside.ops.two_tracks.sensitivity import Sensitivity, sensitivity
+from subside.ops.two_tracks.sigma_calibration import Calibration, calibrations
+from subside.ops.two_tracks.statistics import AgreementStatistics, agreement_statistics
 
 FloatArray = npt.NDArray[np.float64]
 LandClasses = Callable[[FloatArray, FloatArray, str], npt.NDArray[Any]]
@@ -62,7 +62,7 @@ class AgreementOptions:
     span : {"common", "given"}
         Refit the rates over the dates both tracks cover, or take them as given.
     sigma : {"auto", "stated", "temporal"}
-        Standard deviation used for cells and the Deming line (:func:`subside.ops.common_rates.vertical_rates`).
+        Standard deviation used for cells and the Deming line (:func:`.common_rates.vertical_rates`).
     remove_plane : bool
         Report, besides, what is left after a plane is taken out of the difference.
     block : float or None
@@ -164,7 +164,7 @@ def compare_tracks(
     """Compare the vertical rates of two tracks cell by cell.
 
     Each point's line-of-sight rate is divided by the vertical part of its own line of sight, which assumes that nothing
-    moves sideways (:func:`subside.ops.sensitivity.sensitivity` says what that can hide), and averaged over square
+    moves sideways (:func:`.sensitivity.sensitivity` says what that can hide), and averaged over square
     cells. Rates are refitted over the dates both tracks cover with one function of time, so that a change of rate
     does not pass for an error. Intervals are those of a bootstrap of blocks of space longer than the range of the
     difference.
