@@ -80,7 +80,7 @@ class Variant:
 _VARIANTS: Final = {
     v.name: v
     for v in (
-        Variant("small", CONDENSED, (_T40_SMALL, _T142_SMALL), (57.6, 64.2), 700.0, -60.0),
+        Variant("small", CONDENSED, (_T40_SMALL, _T142_SMALL), (57.6, 64.2), 660.0, -60.0),
         Variant("corridor", HezeLayout(), (_T40, _T142), (56.5, 92.0), 1300.0, -120.0),
         Variant("line", HezeLayout(), (_T40, _T142), (0.0, 150.0), 3900.0, is_point_level=True),
     )
