@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import shapely
 from shapely.geometry import LineString, MultiPoint, Polygon, box
@@ -106,6 +105,8 @@ def sites(chosen: Variant, ground: HezeGround) -> pd.DataFrame:
     rows = []
     for kind, letter, shares in (("rural", "R", _RURAL), ("urban", "U", _URBAN), ("mining", "M", _MINING)):
         parts = _stretches(chosen, ground, kind)
+        if not parts:
+            continue
         lengths = np.array([b - a for a, b in parts])
         ends = np.concatenate([[0.0], np.cumsum(lengths)])
         for number, share in enumerate(shares, start=1):
@@ -139,7 +140,7 @@ def _write_series(folder: Path, ground: HezeGround) -> None:
     months = drivers.months
     text = [str(m) for m in months]
     _csv(folder / "rain.csv", pd.DataFrame({"date": text, "rain_mm": np.round(drivers.rain, 1)}))
-    gauged: npt.NDArray[np.datetime64] = (months.astype("datetime64[D]") + np.timedelta64(14, "D"))[6:59]
+    gauged = np.asarray(months.astype("datetime64[D]") + np.timedelta64(14, "D"), "datetime64[D]")[6:59]
     whole = float((LAST_DAY - FIRST_DAY).astype(np.float64)) / DAYS_PER_YEAR
     shallow, deep = drivers.groundwater(gauged, whole)
     frame = pd.DataFrame(

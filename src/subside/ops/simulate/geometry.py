@@ -57,9 +57,8 @@ def view_angles(
 
 def _ranges(geometry: GeometrySpec) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Slant range (m) and incidence angle (rad) of each sample, on the sphere."""
-    ground: npt.NDArray[np.float64] = np.arange(geometry.samples) - (geometry.samples - 1) / 2
-    ground = ground * geometry.range_spacing
-    return view_angles(geometry.slant_range, geometry.incidence_angle, ground)
+    ground = (np.arange(geometry.samples) - (geometry.samples - 1) / 2) * geometry.range_spacing
+    return view_angles(geometry.slant_range, geometry.incidence_angle, np.asarray(ground, np.float64))
 
 
 def make_view(geometry: GeometrySpec, rng: np.random.Generator) -> View:
