@@ -13,6 +13,7 @@ from subside.io.codes import codes_markdown
 from subside.io.schema import POINT_COLUMNS, SCHEMA_VERSION, Column, displacement_column, displacement_std_column
 from subside.stages.catalogue import STAGES
 from subside.stages.configuration import parameter_reference
+from subside.studies.project import study_models
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 
@@ -80,7 +81,7 @@ PAGES = {
     "cli.md": command_page,
     "codes.md": codes_markdown,
     "flags.md": flag_page,
-    "parameters.md": lambda: parameter_reference(STAGES),
+    "parameters.md": lambda: parameter_reference(STAGES, more=study_models()),
     "point-table.md": point_table_page,
 }
 """Text of each generated page by file name."""

@@ -36,6 +36,7 @@ class PointFlag(IntFlag):
     BRIDGED = 4
     ADJACENT_DUPLICATE = 8
     ISOLATED_COMPONENT = 16
+    ALIAS_RISK = 32
 
 
 @dataclass(frozen=True)
@@ -62,4 +63,7 @@ FLAG_DESCRIPTIONS: Final[tuple[FlagDescription, ...]] = (
     ),
     FlagDescription(PointFlag.ADJACENT_DUPLICATE, "shares its coordinates with a point of higher temporal coherence"),
     FlagDescription(PointFlag.ISOLATED_COMPONENT, "not joined to the reference areas by arcs that can be trusted"),
+    FlagDescription(
+        PointFlag.ALIAS_RISK, "motion around it is too steep for the pairs: cycles may be lost (set by the studies)"
+    ),
 )

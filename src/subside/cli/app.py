@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from subside.errors import ArgumentError, BudgetError, SubsideWarning
+from subside.cli import studying
+from subside.errors import ArgumentError, BudgetError, ProjectError, SubsideWarning
 
 if TYPE_CHECKING:
     from subside.stages.executor import Resources
@@ -25,8 +26,9 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Ground subsidence with tested error bars, from coregistered Sentinel-1 stacks.",
+    help="Ground subsidence with tested error bars, from Sentinel-1 to the report.",
 )
+app.add_typer(studying.commands)
 console = Console(stderr=True)
 
 ProjectPath = Annotated[Path, typer.Argument(help="project folder")]
@@ -86,8 +88,9 @@ def init(project: ProjectPath) -> None:
     from subside.io.project import Project
     from subside.stages.catalogue import STAGES
     from subside.stages.configuration import default_toml
+    from subside.studies.project import study_models
 
-    created = Project.create(project, default_toml(STAGES, project.name))
+    created = Project.create(project, default_toml(STAGES, project.name, more=study_models()))
     console.print(f"made {created.path / 'subside.toml'}; next: subside import {project} --track NAME ...")
 
 
@@ -331,11 +334,25 @@ def simulate(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Argument(help="folder to make")] = Path("demo"),
-    scene: Annotated[str, typer.Option(help="chain: one small simulated track through the whole chain")] = "chain",
+    scene: Annotated[
+        str,
+        typer.Option(
+            help="chain: one small track; heze: two small tracks, from images to the report; heze-corridor: 35 km of "
+            "line from images; heze-line: 150 km of line from points"
+        ),
+    ] = "chain",
     workers: Workers = 0,
     memory: Memory = "4GB",
 ) -> None:
-    """Simulate a small scene, run the whole chain, and print recovered against true."""
-    from subside.cli.demonstration import run_demo
+    """Simulate a scene, process it as a user would, and print what was found against what is true."""
+    from subside.cli.demonstration import SCENES, run_demo
+    from subside.cli.twin import VARIANTS, run_twin
 
-    run_demo(out, scene, _resources(workers, memory, None), console)
+    resources = _resources(workers, memory, None)
+    if scene in VARIANTS:
+        run_twin(out, scene, resources, console)
+    elif scene in SCENES:
+        run_demo(out, scene, resources, console)
+    else:
+        known = ", ".join([*SCENES, *VARIANTS])
+        raise ProjectError(f"no demonstration is called {scene!r}; there are {known}")

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table as ConsoleTable
 
 from subside.cli.showing import figure_keys, make_figure, save_figure, truth_path
-from subside.errors import ProjectError
 from subside.figures import FigureResult
 from subside.io.atomic import write_json
 from subside.io.export import export
@@ -29,7 +28,7 @@ from subside.stages.simulating import load_truth, score_track, simulate_to
 
 log = logging.getLogger("subside")
 
-_SCENES: Final = {"chain": ("demo", 1)}
+SCENES: Final = {"chain": ("demo", 1)}
 """Simulated scene and seed of each demonstration."""
 
 
@@ -41,7 +40,7 @@ def run_demo(out: Path, scene: str, resources: Resources, console: Console) -> S
     out : Path
         Project folder to make.
     scene : str
-        ``chain``.
+        One of :data:`SCENES`.
     resources : Resources
         What may be used.
     console : Console
@@ -51,15 +50,8 @@ def run_demo(out: Path, scene: str, resources: Resources, console: Console) -> S
     -------
     Score
         Recovered against true.
-
-    Raises
-    ------
-    ProjectError
-        For an unknown demonstration.
     """
-    if scene not in _SCENES:
-        raise ProjectError(f"no demonstration is called {scene!r}; there is {', '.join(_SCENES)}")
-    name, seed = _SCENES[scene]
+    name, seed = SCENES[scene]
     begun = time.perf_counter()
     simulate_to(out, name, size=None, dates=None, seed=seed, layout="project", console=console)
     project = Project.open(out)

@@ -81,17 +81,25 @@ def _parse_override(text: str, stages: set[str]) -> tuple[str, str, Any]:
         raise ProjectError(
             f"--set takes stage.parameter=value with a stage of {', '.join(sorted(stages))}, got {text!r}"
         )
+    return stage, parameter, parse_value(value)
+
+
+def parse_value(text: str) -> Any:
+    """Read a value of ``--set`` as TOML, else as a Python literal, else as a word."""
     try:
-        parsed: Any = tomlkit.parse(f"v = {value}").unwrap()["v"]
+        return tomlkit.parse(f"v = {text}").unwrap()["v"]
     except tomlkit.exceptions.TOMLKitError:
         try:
-            parsed = ast.literal_eval(value)
+            return ast.literal_eval(text)
         except (ValueError, SyntaxError):
-            parsed = value.strip()
-    return stage, parameter, parsed
+            return text.strip()
 
 
-def default_toml(stages: Sequence[Stage], project: str) -> str:
+Models = Mapping[str, tuple[str, type[BaseModel]]]
+"""Title and parameter model of tables that belong to no stage, by dotted name; a table before those inside it."""
+
+
+def default_toml(stages: Sequence[Stage], project: str, *, more: Models | None = None) -> str:
     """Write the whole configuration with every default, unit, bound and source as comments."""
     document = tomlkit.document()
     document.add(tomlkit.comment(f"subside project {project}. Every line is a default: edit what you know better."))
@@ -100,6 +108,25 @@ def default_toml(stages: Sequence[Stage], project: str) -> str:
         document.add(tomlkit.nl())
         document.add(tomlkit.comment(stage.title))
         document.add(stage.name, parameter_table(stage.parameters))
+    for name, (title, model) in (more or {}).items():
+        *outer, last = name.split(".")
+        place: Any = document
+        for part in outer:
+            place = place[part]
+        place.add(tomlkit.nl())
+        place.add(tomlkit.comment(title))
+        place.add(last, parameter_table(model))
+    return tomlkit.dumps(document)
+
+
+def with_values(text: str, table: str, values: Mapping[str, Any]) -> str:
+    """Set values of a table in the text of a configuration, comments kept; the table is made where it is missing."""
+    document = tomlkit.parse(text)
+    if table not in document:
+        document.add(tomlkit.nl())
+        document.add(table, tomlkit.table())
+    for key, value in values.items():
+        document[table][key] = value
     return tomlkit.dumps(document)
 
 
@@ -136,7 +163,7 @@ def _describe(field: FieldInfo) -> str:
 _SIGN = {"Gt": ">", "Ge": ">=", "Lt": "<", "Le": "<="}
 
 
-def parameter_reference(stages: Sequence[Stage]) -> str:
+def parameter_reference(stages: Sequence[Stage], *, more: Models | None = None) -> str:
     """Write the reference page of all parameters in Markdown."""
     lines = [
         "# Parameters",
@@ -145,11 +172,13 @@ def parameter_reference(stages: Sequence[Stage]) -> str:
         "",
     ]
     for stage in stages:
-        lines += parameter_section(stage.name, stage.title, stage.parameters)
+        lines += _section(stage.name, stage.title, stage.parameters)
+    for name, (title, model) in (more or {}).items():
+        lines += _section(name, title, model)
     return "\n".join(lines)
 
 
-def parameter_section(name: str, title: str, model: type[BaseModel]) -> list[str]:
+def _section(name: str, title: str, model: type[BaseModel]) -> list[str]:
     """Lines of the reference page about one parameter model."""
     lines = [
         f"## {name}",

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from subside.conventions import PointFlag
 from subside.errors import ProjectError, UnknownQuantityError
 from subside.io.codes import CODES, refuse
 from subside.io.points import check_projected, read_points
@@ -19,8 +20,10 @@ from subside.io.schema import point_ids
 from subside.io.store import TrackStore
 from subside.model.points import PointKind, PointSet, PointSource
 from subside.model.stack import parse_dates
+from subside.ops.basins.aliasing import alias_risk
 from subside.stages.catalogue import STAGES
-from subside.stages.tables import point_geometry
+from subside.stages.network import date_days
+from subside.stages.tables import point_geometry, used_pairs
 
 log = logging.getLogger("subside")
 
@@ -133,7 +136,7 @@ def _project_of(spec: str | Path) -> tuple[Path, str | None]:
 
 
 def track_points(store: TrackStore, *, label: str) -> PointSet:
-    """Points of a finished track.
+    """Points of a finished track; those at risk of aliasing carry a flag besides those of the chain.
 
     Parameters
     ----------
@@ -172,10 +175,19 @@ def track_points(store: TrackStore, *, label: str) -> PointSet:
         source=source,
         columns=columns,
     )
-    if is_placed.all():
-        return points
-    log.warning("%s: %d points without a position are left out", label, int((~is_placed).sum()))
-    return points.subset(is_placed)
+    if not is_placed.all():
+        log.warning("%s: %d points without a position are left out", label, int((~is_placed).sum()))
+        points = points.subset(is_placed)
+    risk = alias_risk(points, pair_days=pair_spans(store))
+    log.info("%s: %d points of %d are at risk of aliasing", label, int(risk.is_at_risk.sum()), points.n_points)
+    flags = points.flags | np.where(risk.is_at_risk, int(PointFlag.ALIAS_RISK), 0).astype(np.int32)
+    return replace(points, flags=flags)
+
+
+def pair_spans(store: TrackStore) -> npt.NDArray[np.float64]:
+    """Days between the dates of each pair a track uses, (pair,)."""
+    pairs, days = used_pairs(store), date_days(store)
+    return np.asarray(days[pairs[:, 1]] - days[pairs[:, 0]])
 
 
 def _columns(store: TrackStore) -> dict[str, Any]:

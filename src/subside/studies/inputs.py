@@ -18,7 +18,7 @@ class StudyInputs(StudyParameters):
     """Files and tracks of the studies of a project; an empty name leaves out what needs the file."""
 
     title: str = Field("", description="Name of the line or area, for the title of the report.")
-    tracks: tuple[str, ...] = Field(
+    track_names: tuple[str, ...] = Field(
         (), description="Tracks to study, the two to be compared first; empty: all of the project, by name."
     )
     line: str = Field("", description="Railway or other line: GeoPackage, GeoJSON, shapefile or KML.")
@@ -92,8 +92,10 @@ def load_study_parameters(
     ProjectError
         For a parameter that is not known or out of its range.
     """
-    table = {**configuration.get("study", {}).get(name, {}), **given}
-    return _validated(model, table, f"study.{name}", file)
+    table = configuration.get("study", {}).get(name, {})
+    if not isinstance(table, Mapping):
+        raise ProjectError(f"{file}: `study.{name}` must be a table of parameters, got {table!r}")
+    return _validated(model, {**table, **given}, f"study.{name}", file)
 
 
 def _validated(model: type[Model], table: Mapping[str, Any], name: str, file: object) -> Model:

@@ -1,0 +1,260 @@
+"""Primary and secondary mining basins told apart by stated rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from subside import _check
+from subside.ops.basins.outline import Basin
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class BasinKind(StrEnum):
+    """What a basin looks like."""
+
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+    UNCLASSIFIED = "unclassified"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Layers a user may know, in the coordinate system of the points; empty is unknown.
+
+    Attributes
+    ----------
+    mines, faults, wells : tuple of shapely geometry
+        Polygons, lines, points.
+    """
+
+    mines: tuple[Any, ...] = ()
+    faults: tuple[Any, ...] = ()
+    wells: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class KindRules:
+    """Rules after the description of Zhu et al. (2020, section 5.2).
+
+    Attributes
+    ----------
+    risk_share : float
+        Share of a basin at risk of aliasing (dense fringes, lost points) that makes it primary.
+    cumulative : float
+        Subsidence in four years beyond which mining is direct, m.
+    linearity : float
+        Share of the motion that a straight line must explain in a secondary basin.
+    reach : float
+        Distance from a mine or a primary basin within which a linear basin is secondary, m.
+    fault_reach : float
+        Distance within which ground counts as along a fault, m.
+    """
+
+    risk_share: float = 0.2
+    cumulative: float = 0.5
+    linearity: float = 0.9
+    reach: float = 10_000.0
+    fault_reach: float = 500.0
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _check.in_range(0.0, 1.0, risk_share=self.risk_share)
+        _check.in_range(0.0, 1.0, linearity=self.linearity)
+
+
+@dataclass(frozen=True)
+class RuleOutcome:
+    """One rule applied to one basin.
+
+    Attributes
+    ----------
+    rule : str
+        In words.
+    value : float
+        What was found; NaN is unknown.
+    is_met : bool or None
+        None where the value is unknown.
+    speaks_for : BasinKind
+        What the basin is if the rule is met.
+    """
+
+    rule: str
+    value: float
+    is_met: bool | None
+    speaks_for: BasinKind
+
+
+@dataclass(frozen=True)
+class ClassifiedBasin:
+    """A basin, its kind and why.
+
+    Attributes
+    ----------
+    basin : Basin
+        The basin.
+    kind : BasinKind
+        Verdict.
+    outcomes : tuple of RuleOutcome
+        Every rule that was tried.
+    mine_distance, fault_distance, well_distance : float
+        From its outline, m; NaN where the layer is not given.
+    fault_share : float
+        Share of its area along a fault; NaN where there is no layer.
+    fault_p_value : float
+        Share of random places of the same outline within the reach of the study with as much of it along a fault.
+    """
+
+    basin: Basin
+    kind: BasinKind
+    outcomes: tuple[RuleOutcome, ...]
+    mine_distance: float
+    fault_distance: float
+    well_distance: float
+    fault_share: float
+    fault_p_value: float
+
+
+def classify_basins(
+    basins: Sequence[Basin], *, years: float, around: Surroundings, rules: KindRules, seed: int = 0
+) -> list[ClassifiedBasin]:
+    """Tell primary from secondary basins.
+
+    A basin is primary if it is at risk of aliasing beyond a share, if it sank beyond half a metre in four years, or
+    if it lies over a mine and holds a void; secondary if it is not primary, moves along a straight line, sank less
+    than that, and lies within reach of a mine or of a primary basin. All else is left unclassified: sinking over a
+    city is neither.
+
+    Parameters
+    ----------
+    basins : sequence of Basin
+        From :func:`subside.ops.basins.outline.outline_basins`.
+    years : float
+        Time span of the dates.
+    around : Surroundings
+        Layers.
+    rules : KindRules
+        Rules.
+    seed : int
+        Of the random places of the test along faults.
+
+    Returns
+    -------
+    list of ClassifiedBasin
+        In the order given.
+    """
+    first = [_primary_outcomes(b, years, around, rules) for b in basins]
+    is_primary = [any(o.is_met for o in outcomes) for outcomes in first]
+    sources = [b.outline for b, p in zip(basins, is_primary, strict=True) if p] + list(around.mines)
+    found = []
+    for basin, outcomes, primary in zip(basins, first, is_primary, strict=True):
+        second = () if primary else _secondary_outcomes(basin, years, sources, rules)
+        if primary:
+            kind = BasinKind.PRIMARY
+        else:
+            kind = BasinKind.SECONDARY if all(o.is_met for o in second) else BasinKind.UNCLASSIFIED
+        share, p_value = _along_faults(basin, basins, around.faults, rules, seed)
+        found.append(
+            ClassifiedBasin(
+                basin,
+                kind,
+                (*outcomes, *second),
+                _distance(basin, around.mines),
+                _distance(basin, around.faults),
+                _distance(basin, around.wells),
+                share,
+                p_value,
+            )
+        )
+    return found
+
+
+def _four_years(basin: Basin, years: float) -> float:
+    return -basin.peak_rate * 4.0 if np.isfinite(basin.peak_rate) and years > 0 else np.nan
+
+
+def _outcome(rule: str, value: float, is_met: bool, kind: BasinKind) -> RuleOutcome:
+    return RuleOutcome(rule, float(value), bool(is_met) if np.isfinite(value) else None, kind)
+
+
+def _primary_outcomes(basin: Basin, years: float, around: Surroundings, rules: KindRules) -> tuple[RuleOutcome, ...]:
+    sunk = _four_years(basin, years)
+    over_mine = _distance(basin, around.mines) == 0.0 and basin.has_void
+    return (
+        _outcome(
+            f"at least {rules.risk_share:g} of it at risk of aliasing",
+            basin.risk_share,
+            basin.risk_share >= rules.risk_share,
+            BasinKind.PRIMARY,
+        ),
+        _outcome(
+            f"sinks {rules.cumulative:g} m or more in four years", sunk, sunk >= rules.cumulative, BasinKind.PRIMARY
+        ),
+        _outcome(
+            "over a mine, with a void",
+            float(over_mine) if around.mines else np.nan,
+            over_mine,
+            BasinKind.PRIMARY,
+        ),
+    )
+
+
+def _secondary_outcomes(
+    basin: Basin, years: float, sources: Sequence[Any], rules: KindRules
+) -> tuple[RuleOutcome, ...]:
+    sunk, distance = _four_years(basin, years), _distance(basin, sources)
+    return (
+        _outcome(
+            f"a line explains {rules.linearity:g} of its motion",
+            basin.linearity,
+            basin.linearity >= rules.linearity,
+            BasinKind.SECONDARY,
+        ),
+        _outcome(
+            f"sinks less than {rules.cumulative:g} m in four years", sunk, sunk < rules.cumulative, BasinKind.SECONDARY
+        ),
+        _outcome(
+            f"within {rules.reach / 1e3:g} km of a mine or a primary basin",
+            distance,
+            distance <= rules.reach,
+            BasinKind.SECONDARY,
+        ),
+    )
+
+
+def _distance(basin: Basin, shapes: Sequence[Any]) -> float:
+    return min((float(basin.outline.distance(s)) for s in shapes), default=float("nan"))
+
+
+_DRAWS = 499
+
+
+def _along_faults(
+    basin: Basin, basins: Sequence[Basin], faults: Sequence[Any], rules: KindRules, seed: int
+) -> tuple[float, float]:
+    """Share of the area along faults, and how often a random place and turn of the outline has as much."""
+    if not faults:
+        return float("nan"), float("nan")
+    zone = shapely.union_all([f.buffer(rules.fault_reach) for f in faults])
+    shapely.prepare(zone)
+    share = float(basin.outline.intersection(zone).area / basin.outline.area)
+    west, south, east, north = shapely.total_bounds([*(b.outline for b in basins), *faults])
+    rng = np.random.default_rng(seed)
+    centre = shapely.Point(basin.easting, basin.northing)
+    simple = basin.outline.simplify(50.0)
+    at_least = 0
+    for x, y, turn in zip(
+        rng.uniform(west, east, _DRAWS), rng.uniform(south, north, _DRAWS), rng.uniform(0, 360, _DRAWS), strict=True
+    ):
+        moved = shapely.affinity.translate(
+            shapely.affinity.rotate(simple, turn, origin=centre), x - basin.easting, y - basin.northing
+        )
+        at_least += moved.intersection(zone).area / moved.area >= share
+    return share, (1.0 + at_least) / (1.0 + _DRAWS)

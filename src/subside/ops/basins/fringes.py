@@ -1,0 +1,183 @@
+"""Wrapped interferograms of a piece of a stack: looks, and how fast their fringes turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from subside.conventions import DAYS_PER_YEAR
+from subside.errors import ArgumentError
+
+FloatArray = npt.NDArray[np.float64]
+ComplexArray = npt.NDArray[np.complex64]
+
+_SMOOTH: Final = 5
+"""Side of the window of the phase-difference estimator, multilooked pixels."""
+_LEAST_COHERENCE: Final = 0.25
+
+
+@dataclass(frozen=True)
+class LookedPair:
+    """A multilooked interferogram.
+
+    Attributes
+    ----------
+    interferogram : ndarray of complex64, (azimuth, range)
+        Sum of ``s_i conj(s_j)`` over the looks, over the root of the product of the powers; its angle is the wrapped
+        phase, its length the coherence.
+    days : float
+        From the earlier to the later date.
+    """
+
+    interferogram: ComplexArray
+    days: float
+
+
+def look_pair(first: ComplexArray, second: ComplexArray, *, looks: tuple[int, int], days: float) -> LookedPair:
+    """Form an interferogram of two images and average it over looks.
+
+    Parameters
+    ----------
+    first, second : ndarray of complex64, (line, sample)
+        Earlier and later image. Zero or NaN is no data.
+    looks : tuple of int
+        Lines and samples of a look; what is left at the ends is not used.
+    days : float
+        Between the images.
+
+    Returns
+    -------
+    LookedPair
+
+    Raises
+    ------
+    ArgumentError
+        If the piece is smaller than one look.
+    """
+    shape = tuple(n // k for n, k in zip(first.shape, looks, strict=True))
+    if min(shape) < 1:
+        raise ArgumentError(f"`looks` must fit into the piece, got {looks} for {first.shape}")
+    a, b = np.nan_to_num(first), np.nan_to_num(second)
+
+    def total(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        cut = values[: shape[0] * looks[0], : shape[1] * looks[1]]
+        return np.asarray(cut.reshape(shape[0], looks[0], shape[1], looks[1]).sum(axis=(1, 3)))
+
+    product = total(a * np.conj(b))
+    power = np.sqrt(total(np.abs(a) ** 2) * total(np.abs(b) ** 2))
+    looked = np.divide(product, power, out=np.zeros(shape, np.complex64), where=power > 0)
+    return LookedPair(looked.astype(np.complex64), float(days))
+
+
+@dataclass(frozen=True)
+class FringeRate:
+    """How fast the phase turns along the ground, from several pairs.
+
+    Attributes
+    ----------
+    azimuth, range : ndarray of float64, (azimuth, range)
+        Gradient of the line-of-sight rate along each axis, (m/yr)/m, positive toward the satellite; NaN where no pair
+        is coherent.
+    std : ndarray of float64, (azimuth, range)
+        Standard deviation of either, from the scatter of the pairs; NaN with fewer than two.
+    coherence : ndarray of float64, (azimuth, range)
+        Mean coherence of the pairs.
+    """
+
+    azimuth: FloatArray
+    range: FloatArray
+    std: FloatArray
+    coherence: FloatArray
+
+    @property
+    def size(self) -> FloatArray:
+        """Length of the gradient, (m/yr)/m."""
+        return np.hypot(self.azimuth, self.range)
+
+
+def fringe_rate(pairs: list[LookedPair], *, spacing: tuple[float, float], wavelength: float) -> FringeRate:
+    """Estimate the gradient of the rate from the fringes of several interferograms.
+
+    The phase difference of neighbouring looks, averaged as a phasor over five by five of them, is free of unwrapping
+    as long as it is less than half a cycle from look to look. Pairs are averaged with weights ``(days c)^2``, what a
+    steady motion and phase noise ask for.
+
+    Parameters
+    ----------
+    pairs : list of LookedPair
+        Of one shape.
+    spacing : tuple of float
+        Distance of looks along azimuth and ground range, m.
+    wavelength : float
+        m.
+
+    Returns
+    -------
+    FringeRate
+
+    Raises
+    ------
+    ArgumentError
+        Without pairs.
+    """
+    if not pairs:
+        raise ArgumentError("`pairs` must hold at least one interferogram, got none")
+    shape = pairs[0].interferogram.shape
+    total = np.zeros((2, *shape))
+    squares = np.zeros((2, *shape))
+    weight, count = np.zeros(shape), np.zeros(shape)
+    coherence = np.zeros(shape)
+    scale = -wavelength / (4.0 * np.pi)
+    for pair in pairs:
+        length = np.abs(pair.interferogram)
+        coherence += length / len(pairs)
+        usable = ndimage.uniform_filter(length, _SMOOTH) > _LEAST_COHERENCE
+        w = np.where(usable, (pair.days * length) ** 2, 0.0)
+        weight += w
+        count += usable
+        for axis in (0, 1):
+            rate = _turn(pair.interferogram, axis) / spacing[axis] * scale * DAYS_PER_YEAR / pair.days
+            total[axis] += w * rate
+            squares[axis] += w * rate**2
+    known = weight > 0
+    mean = np.divide(total, weight, out=np.full(total.shape, np.nan), where=known)
+    spread = np.divide(squares, weight, out=np.full(total.shape, np.nan), where=known) - mean**2
+    std = np.sqrt(np.maximum(spread, 0.0).mean(axis=0) / np.maximum(count - 1, 1))
+    return FringeRate(mean[0], mean[1], np.where(count >= 2, std, np.nan), coherence)
+
+
+def _turn(interferogram: ComplexArray, axis: int) -> FloatArray:
+    """Phase from look to look along an axis, rad, averaged as a phasor."""
+    product = np.zeros_like(interferogram)
+    ahead = [slice(None)] * 2
+    behind = [slice(None)] * 2
+    ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
+    product[tuple(behind)] = interferogram[tuple(ahead)] * np.conj(interferogram[tuple(behind)])
+    smooth = ndimage.uniform_filter(product.real, _SMOOTH) + 1j * ndimage.uniform_filter(product.imag, _SMOOTH)
+    result: FloatArray = np.angle(smooth)
+    return result
+
+
+def largest_unaliased(*, wavelength: float, influence_radius: float, spacing: float, incidence: float) -> float:
+    """Greatest subsidence at the middle of a mining basin that one pair still carries: ``(lambda/4)(r/dx)/cos(inc)``.
+
+    The greatest tilt of a probability-integral basin is ``W / r`` (Litwiniszyn 1956), and neighbouring samples may
+    differ by a quarter of a wavelength along the line of sight.
+
+    Parameters
+    ----------
+    wavelength, influence_radius, spacing : float
+        m; the radius of influence is depth over the tangent of the angle of draw.
+    incidence : float
+        rad.
+
+    Returns
+    -------
+    float
+        m.
+    """
+    return wavelength / 4.0 * influence_radius / spacing / float(np.cos(incidence))

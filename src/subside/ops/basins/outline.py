@@ -1,0 +1,325 @@
+"""Basins outlined on a grid of vertical rates, with what can be measured of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from scipy import ndimage
+
+from subside.errors import ArgumentError
+from subside.model.points import PointSet, read_rows
+from subside.ops.point_covariance import ErrorCorrelation
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+_GROW: Final = 2
+"""Cells by which the field is carried into gaps between points."""
+_FEWEST_SERIES: Final = 8
+
+
+@dataclass(frozen=True)
+class RateGrid:
+    """Vertical rates on square cells.
+
+    Attributes
+    ----------
+    easting, northing : float
+        Lower left corner, m.
+    cell : float
+        Side, m.
+    rate, std : ndarray of float64, (row, column)
+        Median of the points and its standard deviation, m/yr; row 0 in the south; NaN where there is none.
+    count : ndarray of int64, (row, column)
+        Points, of all tracks.
+    risk : ndarray of float64, (row, column)
+        Share of points at risk of aliasing; NaN without points.
+    """
+
+    easting: float
+    northing: float
+    cell: float
+    rate: FloatArray
+    std: FloatArray
+    count: npt.NDArray[np.int64]
+    risk: FloatArray
+
+
+def rate_grid(tracks: Sequence[PointSet], risks: Sequence[BoolArray], *, cell: float) -> RateGrid:
+    """Median vertical rate of all tracks on cells; points at risk count as present, not as rates.
+
+    Parameters
+    ----------
+    tracks : sequence of PointSet
+        In one coordinate system, with lines of sight.
+    risks : sequence of ndarray of bool, (point,)
+        Points at risk of each track.
+    cell : float
+        Side, m.
+
+    Returns
+    -------
+    RateGrid
+
+    Raises
+    ------
+    ArgumentError
+        If there is no point.
+    """
+    easting = np.concatenate([t.easting for t in tracks])
+    northing = np.concatenate([t.northing for t in tracks])
+    if not len(easting):
+        raise ArgumentError("`tracks` must hold points, got none")
+    up = np.concatenate([t.velocity / t.los[:, 2] for t in tracks])
+    std = np.concatenate([t.velocity_std / t.los[:, 2] for t in tracks])
+    risk = np.concatenate(list(risks))
+    good = np.concatenate([t.flags == 0 for t in tracks]) & ~risk & np.isfinite(up)
+    left, bottom = (np.floor(v.min() / cell) * cell for v in (easting, northing))
+    column, row = (((v - o) / cell).astype(np.int64) for v, o in ((easting, left), (northing, bottom)))
+    shape = (int(row.max()) + 1, int(column.max()) + 1)
+    flat = row * shape[1] + column
+    n_cells = shape[0] * shape[1]
+    count = np.bincount(flat, minlength=n_cells)
+    at_risk = np.bincount(flat, risk, n_cells)
+    rate, spread = _medians(flat[good], up[good], std[good], n_cells)
+    share = np.divide(at_risk, count, out=np.full(n_cells, np.nan), where=count > 0)
+    return RateGrid(
+        float(left),
+        float(bottom),
+        cell,
+        rate.reshape(shape),
+        spread.reshape(shape),
+        count.reshape(shape),
+        share.reshape(shape),
+    )
+
+
+def _medians(
+    flat: npt.NDArray[np.int64], values: FloatArray, std: FloatArray, n_cells: int
+) -> tuple[FloatArray, FloatArray]:
+    """Median of each cell, and the median standard deviation of its points: neighbours err alike."""
+    median, spread = np.full(n_cells, np.nan), np.full(n_cells, np.nan)
+    for out, of in ((median, values), (spread, std)):
+        order = np.lexsort((of, flat))
+        cells, first, n = np.unique(flat[order], return_index=True, return_counts=True)
+        ordered = of[order]
+        out[cells] = (ordered[first + (n - 1) // 2] + ordered[first + n // 2]) / 2.0
+    return median, spread
+
+
+@dataclass(frozen=True)
+class Basin:
+    """One basin.
+
+    Attributes
+    ----------
+    outline : shapely geometry
+        In the coordinate system of the points.
+    area : float
+        m2.
+    easting, northing : float
+        Of its middle, weighted by the rate, m.
+    peak_rate : float
+        Fastest cell, m/yr; a lower bound of the sinking where ``has_void``.
+    has_void : bool
+        Whether it encloses ground without usable rates.
+    volume_rate, volume_rate_std : float
+        Sum of rate times area, m3/yr, and its standard deviation from the correlation of the errors.
+    elongation : float
+        Longest over shortest axis, 1 is round.
+    azimuth_deg : float
+        Of the longest axis, clockwise from north, 0 to 180.
+    risk_share : float
+        Share of its points at risk of aliasing.
+    cumulative : float
+        Motion at the fastest cell over the dates, m.
+    linearity : float
+        Share of the motion of its mean series that a straight line explains; NaN without series.
+    """
+
+    outline: Any
+    area: float
+    easting: float
+    northing: float
+    peak_rate: float
+    has_void: bool
+    volume_rate: float
+    volume_rate_std: float
+    elongation: float
+    azimuth_deg: float
+    risk_share: float
+    cumulative: float
+    linearity: float
+
+
+@dataclass(frozen=True)
+class OutlineRule:
+    """What a basin is.
+
+    Attributes
+    ----------
+    threshold : float
+        Vertical rate at its edge, m/yr, negative.
+    min_area : float
+        m2.
+    risk_share : float
+        Share of points at risk that makes a cell part of a basin whatever its rate.
+    """
+
+    threshold: float = -0.010
+    min_area: float = 60_000.0
+    risk_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Check the sign."""
+        if not self.threshold < 0:
+            raise ArgumentError(f"`threshold` must be negative, got {self.threshold}")
+
+
+def outline_basins(
+    grid: RateGrid, tracks: Sequence[PointSet], *, rule: OutlineRule, correlation: ErrorCorrelation, years: float
+) -> list[Basin]:
+    """Outline ground that sinks faster than a threshold, or that is at risk of aliasing.
+
+    Rates are carried two cells into gaps; larger gaps inside a basin are its voids.
+
+    Parameters
+    ----------
+    grid : RateGrid
+        Rates.
+    tracks : sequence of PointSet
+        For the series of each basin.
+    rule : OutlineRule
+        What a basin is.
+    correlation : ErrorCorrelation
+        Of the errors of points.
+    years : float
+        Time span of the dates.
+
+    Returns
+    -------
+    list of Basin
+        Largest volume first.
+    """
+    filled = _carried(grid.rate)
+    risky = np.nan_to_num(grid.risk) >= rule.risk_share
+    sinking = (np.nan_to_num(filled, nan=0.0) < rule.threshold) | risky
+    closed = ndimage.binary_closing(np.pad(sinking, 1), structure=np.ones((3, 3)))[1:-1, 1:-1]
+    whole = ndimage.binary_fill_holes(closed)
+    labels, n = ndimage.label(whole, structure=np.ones((3, 3)))
+    sizes = np.bincount(labels.ravel(), minlength=n + 1)[1:] * grid.cell**2
+    basins = [
+        _measured(grid, labels == k + 1, tracks, rule, correlation, years)
+        for k in range(n)
+        if sizes[k] >= rule.min_area and np.any(sinking & (labels == k + 1))
+    ]
+    return sorted(basins, key=lambda b: b.volume_rate)
+
+
+def _carried(rate: FloatArray) -> FloatArray:
+    """Rates with the mean of the neighbours in cells up to :data:`_GROW` cells from a point."""
+    filled = rate.copy()
+    kernel = np.ones((3, 3))
+    for _ in range(_GROW):
+        known = np.isfinite(filled)
+        total = ndimage.convolve(np.nan_to_num(filled), kernel, mode="constant")
+        n = ndimage.convolve(known.astype(float), kernel, mode="constant")
+        grown = np.divide(total, n, out=np.full(rate.shape, np.nan), where=n >= 2)
+        filled = np.where(known, filled, grown)
+    return filled
+
+
+def _measured(
+    grid: RateGrid,
+    inside: BoolArray,
+    tracks: Sequence[PointSet],
+    rule: OutlineRule,
+    correlation: ErrorCorrelation,
+    years: float,
+) -> Basin:
+    rows, columns = np.nonzero(inside)
+    east = np.asarray(grid.easting + (columns + 0.5) * grid.cell, np.float64)
+    north = np.asarray(grid.northing + (rows + 0.5) * grid.cell, np.float64)
+    half = grid.cell / 2.0
+    outline = shapely.union_all(shapely.box(east - half, north - half, east + half, north + half))
+    rate, std, risk = grid.rate[inside], grid.std[inside], grid.risk[inside]
+    known = np.isfinite(rate)
+    depth = np.where(known & (rate < 0), -np.nan_to_num(rate), 0.0)
+    weight = depth if depth.sum() > 0 else np.ones(len(east))
+    centre = float(np.average(east, weights=weight)), float(np.average(north, weights=weight))
+    elongation, azimuth = _axes(east, north, grid.cell)
+    volume = float(np.nansum(rate)) * grid.cell**2
+    return Basin(
+        outline=outline,
+        area=float(len(east)) * grid.cell**2,
+        easting=centre[0],
+        northing=centre[1],
+        peak_rate=float(np.nanmin(rate)) if known.any() else np.nan,
+        has_void=_has_void(grid.count == 0, inside),
+        volume_rate=volume,
+        volume_rate_std=_volume_std(east[known], north[known], std[known], correlation, grid.cell),
+        elongation=elongation,
+        azimuth_deg=azimuth,
+        risk_share=float(np.nansum(risk * grid.count[inside]) / max(int(grid.count[inside].sum()), 1)),
+        cumulative=float(np.nanmin(rate)) * years if known.any() else np.nan,
+        linearity=_linearity(tracks, outline),
+    )
+
+
+def _axes(east: FloatArray, north: FloatArray, cell: float) -> tuple[float, float]:
+    covariance = np.cov(np.stack([east, north])) + np.eye(2) * cell**2 / 12.0 if len(east) > 1 else np.eye(2)
+    values, vectors = np.linalg.eigh(covariance)
+    azimuth = float(np.degrees(np.arctan2(vectors[0, 1], vectors[1, 1])) % 180.0)
+    return float(np.sqrt(values[1] / values[0])), azimuth
+
+
+_VOID_CELLS: Final = 4
+_MOST_CELLS: Final = 800
+
+
+def _has_void(is_empty: BoolArray, inside: BoolArray) -> bool:
+    """Whether the inner part of a basin holds a hole of some cells without any point."""
+    inner = ndimage.binary_erosion(inside)
+    labels, n = ndimage.label(is_empty & inner)
+    return bool(n and np.bincount(labels.ravel())[1:].max() >= _VOID_CELLS)
+
+
+def _volume_std(
+    east: FloatArray, north: FloatArray, std: FloatArray, correlation: ErrorCorrelation, cell: float
+) -> float:
+    """Standard deviation of a sum over cells whose errors are correlated; a sample of them stands for many."""
+    usable = np.flatnonzero(np.isfinite(std))
+    if not len(usable):
+        return float("nan")
+    rows = usable[np.unique(np.linspace(0, len(usable) - 1, min(len(usable), _MOST_CELLS)).astype(np.int64))]
+    matrix = correlation.matrix(east[rows], north[rows], np.zeros(len(rows), np.uint8))
+    n = len(rows)
+    variance = matrix * np.outer(std[rows], std[rows])
+    shared = (variance.sum() - np.trace(variance)) / (n * (n - 1)) if n > 1 else 0.0
+    total = len(usable) * float(np.mean(std[rows] ** 2)) + len(usable) * (len(usable) - 1) * max(float(shared), 0.0)
+    return float(np.sqrt(total)) * cell**2
+
+
+def _linearity(tracks: Sequence[PointSet], outline: Any) -> float:
+    """Least share over the tracks of the mean series' variance that a line explains."""
+    shapely.prepare(outline)
+    shares = []
+    for track in tracks:
+        if not track.has_series or len(track.dates) < _FEWEST_SERIES:
+            continue
+        rows = np.flatnonzero((track.flags == 0) & shapely.contains_xy(outline, track.easting, track.northing))
+        if not len(rows):
+            continue
+        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), 500)).astype(np.int64))]
+        series = np.nanmean(read_rows(track.displacement, chosen).astype(np.float64), axis=0)
+        known = np.isfinite(series)
+        years, values = track.years[known], series[known]
+        residual = values - np.polyval(np.polyfit(years, values, 1), years)
+        total = float(np.sum((values - values.mean()) ** 2))
+        shares.append(1.0 - float(np.sum(residual**2)) / total if total > 0 else np.nan)
+    return float(min(shares)) if shares else float("nan")
