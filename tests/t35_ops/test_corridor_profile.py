@@ -10,7 +10,7 @@ from subside.errors import ArgumentError
 from subside.ops.corridor.bin_series import fit_bin_series
 from subside.ops.corridor.bins import make_bins
 from subside.ops.corridor.grouped import GroupRows, grouped_means
-from subside.ops.corridor.profile import make_profile, side_difference, usual_excess
+from subside.ops.corridor.profile import make_profile, side_difference, track_means, usual_excess
 from subside.ops.corridor.tracks import vertical_rates
 from subside.ops.point_covariance import robust_mean
 
@@ -196,3 +196,25 @@ def test_standard_deviations_that_are_too_small_are_found_out() -> None:
     assert np.median(profile.n_points[known]) < 4
     z = (profile.rate[known] + 0.004) / profile.std[known]
     assert 0.88 <= np.mean(np.abs(z) < 1.96) <= 0.98
+
+
+def test_points_to_one_side_of_their_bins_do_not_tilt_a_steep_flank() -> None:
+    line = straight(4_000.0)
+    bins = make_bins(line, 50.0)
+    errors, plain = [], []
+    for seed in range(8):
+        points = make_points(
+            line, lambda s: -0.00035 * np.abs(s - 2000.0), seed=seed, sigma=0.001, half_width=150, density=4000
+        )
+        s = points.easting - points.easting.min()
+        track = as_track(points.subset(s % 50 < 15), line)
+        profile = make_profile([track], bins, half_width=150.0)
+        away = np.isfinite(profile.rate) & (np.abs(bins.centre - 2000) > 100) & (bins.centre > 100)
+        away &= bins.centre < 3900
+        mean = track_means(track, profile.bin_of[0], bins.n_bins).mean
+        true = -0.00035 * np.abs(bins.centre - 2000.0)
+        errors.append((profile.rate - true)[away] / profile.std[away])
+        plain.append(np.mean(np.abs(mean - true)[away]))
+    z = np.concatenate(errors)
+    assert np.mean(plain) > 0.005, "the points must lie so that a plain mean is wrong"
+    assert np.mean(np.abs(z) < 1.96) > 0.90 and np.std(z) < 1.2
