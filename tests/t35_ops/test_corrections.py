@@ -5,7 +5,7 @@ from oracles_series import RAD_TO_M, WAVELENGTH, make_scene, turbulence
 from subside.errors import ArgumentError
 from subside.ops.atmosphere import estimate_atmosphere
 from subside.ops.dem_error import DemGeometry, fit_dem_error
-from subside.ops.ramps import fit_ramps
+from subside.ops.ramps import fit_ramps, tilt_rate
 from subside.ops.uncertainty import noise_classes
 
 ALL = slice(None)
@@ -216,3 +216,19 @@ def test_atmosphere_of_points_with_gaps_is_zero():
     assert (values[4] == 0).all() and np.isfinite(values).all() and values[5].std() > 0.05
     with pytest.raises(ArgumentError, match="must be positive"):
         estimate_atmosphere(phase, scene.days, easting=scene.easting, northing=scene.northing, wavelength=0)
+
+
+def test_drift_of_the_planes_is_told_from_chance() -> None:
+    rng = np.random.default_rng(5)
+    days = np.cumsum(rng.choice([12.0, 24.0, 36.0], 60))
+    days -= days[0]
+    rate, noise = np.array([2e-9, 0.0]), 4e-6
+    found = []
+    for _ in range(300):
+        slopes = noise * rng.standard_normal((60, 2)) + rate * days[:, None]
+        tilt = tilt_rate(slopes - slopes[0], days)
+        found.append((tilt.rate - rate) / tilt.std)
+    z = np.array(found)
+    assert np.all(np.abs(z.mean(axis=0)) < 0.2) and np.all((z.std(axis=0) > 0.9) & (z.std(axis=0) < 1.12))
+    left = tilt.without(slopes - slopes[0], days)
+    assert np.all(left[0] == 0) and abs(tilt_rate(left, days).rate[0]) < 1e-15

@@ -120,6 +120,51 @@ def fit_ramps(
     return RampTerm(east, north, centre, (inverse @ moment).T, share)
 
 
+@dataclass(frozen=True)
+class TiltRate:
+    """Part of the planes that is linear in time.
+
+    Attributes
+    ----------
+    rate : ndarray of float64, (2,)
+        Slope per day along easting and northing, unit of the series per m and day.
+    std : ndarray of float64, (2,)
+        Standard deviation of the same if planes are independent from date to date.
+    """
+
+    rate: FloatArray
+    std: FloatArray
+
+    def without(self, slopes: FloatArray, days: FloatArray) -> FloatArray:
+        """Planes less this part, (date, 2); zero at the first date."""
+        result: FloatArray = slopes - (days - days[0])[:, None] * self.rate
+        return result
+
+
+def tilt_rate(slopes: FloatArray, days: FloatArray) -> TiltRate:
+    """Fit a line in time to the planes of the dates.
+
+    Orbit errors and delays tilt each date anew, so that their planes have no trend but by chance. A trend beyond its
+    standard deviation is motion: of the ground as a whole, or of a bowl that the robust weights did not leave out.
+
+    Parameters
+    ----------
+    slopes : ndarray of float64, (date, 2)
+        From :func:`fit_ramps`.
+    days : ndarray of float64, (date,)
+        Days since the first date.
+
+    Returns
+    -------
+    TiltRate
+    """
+    design = np.column_stack([np.ones(len(days)), days - days.mean()])
+    terms = np.linalg.lstsq(design, slopes, rcond=None)[0]
+    residual = slopes - design @ terms
+    variance = (residual**2).sum(axis=0) / max(len(days) - 2, 1)
+    return TiltRate(terms[1], np.sqrt(variance / float(((days - days.mean()) ** 2).sum())))
+
+
 def _ramp_weights(
     phase: npt.NDArray[np.floating],
     days: FloatArray,

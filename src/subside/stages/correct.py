@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from subside.conventions import DAYS_PER_YEAR, MM_PER_M
 from subside.io.store import POINT_ROWS, TrackStore
 from subside.model.stack import bperp_at
 from subside.ops.atmosphere import estimate_atmosphere
 from subside.ops.dem_error import DemErrorTerm, DemGeometry, fit_dem_error
-from subside.ops.ramps import fit_ramps
+from subside.ops.ramps import TiltRate, fit_ramps, tilt_rate
 from subside.ops.time_model import TimeModel
 from subside.ops.uncertainty import dates_needed, noise_classes
 from subside.stages.network import date_days
 from subside.stages.stage import Parameters, Stage, StageContext
 from subside.stages.tables import date_bperp, n_points_of, point_geometry
 
+log = logging.getLogger("subside")
+
+_TILT_SIGNIFICANT = 4.0
+"""Drift of the planes over its standard deviation that is said to be more than chance."""
 _MIN_RAMP_CELLS = 3
 """A plane needs three places."""
 
@@ -27,6 +34,11 @@ class CorrectParameters(Parameters):
     """Which terms are fitted."""
 
     fit_ramps: bool = Field(True, description="fit a plane to every date, with weights that leave moving areas out")
+    keep_tilt_rate: bool = Field(
+        False,
+        description="leave the part of the planes that is linear in time in the data: along tens of kilometres it is "
+        "motion as likely as error; its uncertainty joins the standard deviation of the rates",
+    )
     ramp_cell: float = Field(300.0, gt=0, description="side of the cells of equal weight in the ramps, m")
     fit_dem_error: bool = Field(True, description="fit the height error jointly with the motion, with a prior")
     dem_prior_std: float | None = Field(
@@ -112,7 +124,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     attributes: dict[str, Any] = {"ramp_centre": [0.0, 0.0]}
     slopes = np.zeros((len(days), 2))
-    weights = np.zeros(len(phase))
+    weights, tilt_std = np.zeros(len(phase)), np.zeros(2)
     n_cells = _n_ramp_cells(store, phase, parameters.ramp_cell)
     if parameters.fit_ramps and n_cells < _MIN_RAMP_CELLS:
         facts["ramps"] = f"skipped, points without gaps lie in {n_cells} cells of {parameters.ramp_cell:g} m only"
@@ -124,6 +136,11 @@ def _run(context: StageContext) -> dict[str, Any]:
             northing=store.read("select/northing"),
             cell=parameters.ramp_cell,
         )
+        tilt = tilt_rate(ramp.slopes, days)
+        facts |= _tilt_facts(tilt, store.stack_attributes()["wavelength"])
+        if parameters.keep_tilt_rate:
+            ramp = replace(ramp, slopes=tilt.without(ramp.slopes, days))
+            tilt_std = tilt.std
         slopes, weights = ramp.slopes, ramp.weights
         attributes["ramp_centre"] = list(ramp.centre)
         for start in range(0, len(phase), POINT_ROWS):
@@ -133,6 +150,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     store.write_attributes("correct", attributes)
     store.write("correct/ramp_slopes", slopes, dims=("date", "axis"), units="rad/m")
     store.write("correct/ramp_weights", weights, dims=("point",))
+    store.write("correct/tilt_std", tilt_std, dims=("axis",), units="rad/m/day")
     facts |= _fit_dem(store, phase, parameters)
     if parameters.remove_atmosphere:
         term = estimate_atmosphere(
@@ -146,6 +164,20 @@ def _run(context: StageContext) -> dict[str, Any]:
         store.write("correct/atmosphere", term.values, dims=("point", "date"), units="rad")
         facts["atmosphere_rms_rad"] = float(np.sqrt(np.mean(term.values.astype(np.float64) ** 2)))
     return facts
+
+
+def _tilt_facts(tilt: TiltRate, wavelength: float) -> dict[str, Any]:
+    """Trend of the planes in mm/yr per km, and whether it is beyond chance."""
+    scale = wavelength / (4 * np.pi) * MM_PER_M * 1000.0 * DAYS_PER_YEAR
+    size, std = float(np.hypot(*tilt.rate)) * scale, float(np.hypot(*tilt.std)) * scale
+    if np.any(np.abs(tilt.rate) > _TILT_SIGNIFICANT * tilt.std):
+        log.warning(
+            "correct: the planes of the dates drift by %.3f mm/yr per km (standard deviation %.3f): more than chance, so "
+            "that removing them may remove motion. With correct.keep_tilt_rate = true the drift stays in the data.",
+            size,
+            std,
+        )
+    return {"tilt_mm_yr_per_km": size, "tilt_std_mm_yr_per_km": std}
 
 
 def _fit_dem(store: TrackStore, phase: npt.NDArray[np.float32], parameters: CorrectParameters) -> dict[str, Any]:

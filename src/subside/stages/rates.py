@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from subside.conventions import MM_PER_M, PointFlag
+from subside.conventions import DAYS_PER_YEAR, MM_PER_M, PointFlag
 from subside.errors import ProjectError
 from subside.io.store import POINT_ROWS, TrackStore
 from subside.model.stack import parse_dates
@@ -84,6 +85,13 @@ def _sensitivity(store: TrackStore) -> npt.NDArray[np.float64] | None:
     return np.asarray(mean - mean[0])
 
 
+def _tilt_std(store: TrackStore, distance: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    """What a drift of the planes left in the data may be wrong by, m/yr; zero where it was removed with them."""
+    std = float(np.hypot(*store.read("correct/tilt_std"))) if store.has("correct/tilt_std") else 0.0
+    wavelength = float(store.stack_attributes()["wavelength"])
+    return np.asarray(wavelength / (4 * np.pi) * std * DAYS_PER_YEAR * distance)
+
+
 def _run(context: StageContext) -> dict[str, Any]:
     store = context.store
     model = _model(store, context.parameters)
@@ -136,6 +144,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     rates = with_representation(
         rates, position=position, is_filtered=is_filtered, window_std=max(_window_extent(store)) / np.sqrt(12.0)
     )
+    rates = replace(rates, velocity_std=np.hypot(rates.velocity_std, _tilt_std(store, distance)).astype(np.float32))
     _write(store, rates, {"distance_to_reference": (distance, "m")})
     empirical_std = empirical.velocity_std(is_filtered, distance)
     store.write("rates/velocity_std_empirical", empirical_std, dims=("point",), units="m/yr")

@@ -148,9 +148,9 @@ def _agreement_rows(results: Mapping[str, Any], truth: HezeTruth) -> Iterator[Sc
 def _lag_rows(results: Mapping[str, Any], truth: HezeTruth) -> Iterator[ScoreRow]:
     """Lag behind rain of the group means: claimed in the country, not in the city."""
     for row in results.get("lags", ()):
-        if "rain" not in row["driver"] or not row["site"].startswith("mean of"):
+        if "rain" not in row["driver"]:
             continue
-        group, label = row["site"].removeprefix("mean of "), f"{row['site']}, {row['track']}"
+        group, label = row["group"].removeprefix("mean of "), f"{row['group']}, {row['track']}"
         if group == _RURAL:
             yield ScoreRow("lag behind rain claimed", label, float(row["is_claimed"]), "1", (1.0, 1.0))
             if row["is_claimed"]:
@@ -174,7 +174,7 @@ def _through_the_run(points: PointSet, store: TrackStore, truth: HezeTruth, rows
     known = np.unique(np.concatenate([rows, helpers, inside[_spread(len(inside), _SAMPLE)]]))
     rate = truth.los_rate(points.name, points.easting[known], points.northing[known])
     ramp, reference = (weights[name][known].astype(np.float64) for name in weights)
-    if ramp.any():
+    if ramp.any() and not store.read("correct/tilt_std").any():
         east = (points.easting[known] - points.easting.mean()) / 1e4
         north = (points.northing[known] - points.northing.mean()) / 1e4
         design = np.column_stack([np.ones(len(known)), east, north])
