@@ -122,11 +122,13 @@ def series(
     sites: Annotated[Path, typer.Option(help="named sites: CSV with name, longitude, latitude, class")],
     rain: Annotated[Path | None, typer.Option(help="CSV: date (YYYY-MM or YYYY-MM-DD), rain_mm")] = None,
     groundwater: Annotated[Path | None, typer.Option(help="CSV: date, columns ending in depth_m or level_m")] = None,
+    land: Land = None,
     radius: Annotated[float | None, typer.Option(help="points this near a site are averaged, m; default 50")] = None,
     set_: Overrides = None,
 ) -> None:
     """Series of named sites, their seasons, and what rain and groundwater have to do with them."""
     from subside.io.tables import read_series_table, read_sites
+    from subside.io.vectors import read_polygons
     from subside.stages.point_sources import load_all
     from subside.studies.series import SeriesParameters, run_series
 
@@ -136,7 +138,8 @@ def series(
         quantity: None if file is None else read_series_table(file, quantity=quantity)
         for quantity, file in (("rain", rain), ("groundwater", groundwater))
     }
-    run_series(load_all(points), sites=named, parameters=parameters, out=out, console=console, **drivers)
+    cover = None if land is None else read_polygons(land)
+    run_series(load_all(points), sites=named, parameters=parameters, out=out, console=console, land=cover, **drivers)
     _said(out)
 
 

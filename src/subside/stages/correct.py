@@ -172,8 +172,8 @@ def _tilt_facts(tilt: TiltRate, wavelength: float) -> dict[str, Any]:
     size, std = float(np.hypot(*tilt.rate)) * scale, float(np.hypot(*tilt.std)) * scale
     if np.any(np.abs(tilt.rate) > _TILT_SIGNIFICANT * tilt.std):
         log.warning(
-            "correct: the planes of the dates drift by %.3f mm/yr per km (standard deviation %.3f): more than chance, so "
-            "that removing them may remove motion. With correct.keep_tilt_rate = true the drift stays in the data.",
+            "correct: the planes of the dates drift by %.3f mm/yr per km (standard deviation %.3f), more than chance: "
+            "removing them may remove motion. With correct.keep_tilt_rate = true the drift stays in the data.",
             size,
             std,
         )

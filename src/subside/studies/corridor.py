@@ -12,7 +12,7 @@ import shapely
 from rich.console import Console
 
 from subside.errors import ArgumentError
-from subside.figures.corridor import CorridorFigureInput, Site, corridor_figure
+from subside.figures.corridor import CorridorFigureInput, Site, corridor_figure, span_words
 from subside.figures.corridor_details import (
     LimitsFigureInput,
     SlopesFigureInput,
@@ -285,13 +285,16 @@ def _write_figures(
         a.smooth,
         a.zones,
         sites,
+        parameters.rate_limit,
     )
+    span, part = main.span, span_words(a.line, main.span)
+    shown_part = f" Shown is {part}; there are no points elsewhere." if part else ""
     folder.save_figure(
         "corridor",
         corridor_figure(main),
         f"Rates within {parameters.half_width / 1e3:g} km of the line from above (a), straightened (b), and the "
         f"profile of points within {parameters.track_half_width:g} m with the robust rate of bins, its 95 % interval "
-        "and zones (c).",
+        f"and zones (c).{shown_part}",
     )
     shown = [r.limit for r in a.limits]
     slopes = SlopesFigureInput(
@@ -300,12 +303,18 @@ def _write_figures(
         a.years,
         [(r.limit, r.chord) for r in a.limits if r.limit.quantity in ("slope", "radius")],
         a.line.prefix,
+        span,
+        part,
     )
     folder.save_figure(
-        "slopes", slopes_figure(slopes), "Slope and curvature over standard chords; grey: below what can be detected."
+        "slopes",
+        slopes_figure(slopes),
+        f"Slope and curvature over standard chords; grey: below what can be detected.{shown_part}",
     )
     folder.save_figure(
-        "density", density_figure(a.along, a.coverage, prefix=a.line.prefix), "Points per km² along the line, and gaps."
+        "density",
+        density_figure(a.along, a.coverage, prefix=a.line.prefix, span=span, part=part),
+        f"Points per km² along the line, and gaps.{shown_part}",
     )
     if a.limits:
         limits = LimitsFigureInput(
@@ -314,11 +323,13 @@ def _write_figures(
             [r.exceedance for r in a.limits],
             a.years + parameters.horizon,
             a.years,
-            (a.line.chainage_start, a.line.chainage_end),
+            span,
             a.line.prefix,
+            part,
         )
         folder.save_figure(
             "limits",
             limits_figure(limits),
-            "Years from the first common date until each limit is reached (median, 5 to 95 %), motion continuing.",
+            "Years from the first common date until each limit is reached (median, 5 to 95 %), motion continuing."
+            + shown_part,
         )

@@ -77,6 +77,10 @@ class CorridorParameters(StudyParameters):
         0.0, ge=0, le=100, description="years observed, for points without dates; 0 takes the dates of the points"
     )
 
+    rate_limit: float = Field(
+        0.0, ge=0, le=10, description="half-range of the colours of the map, m/yr; 0 takes it from the data"
+    )
+
     def zone_rule(self) -> ZoneRule:
         """The rule of the zones."""
         return ZoneRule(self.threshold, self.release, self.max_gap, self.min_length, self.confidence)

@@ -52,6 +52,10 @@ class DecomposeParameters(StudyParameters):
         "refused",
     )
 
+    rate_limit: float = Field(
+        0.0, ge=0, le=10, description="half-range of the colours of the maps of rates, m/yr; 0 takes it from the data"
+    )
+
     def options(self) -> DecomposeOptions:
         """The same for the split."""
         return DecomposeOptions(
@@ -115,7 +119,8 @@ def run_decompose(
         console.print(f"[yellow]{note}[/]")
     out.mkdir(parents=True, exist_ok=True)
     _write_tables(folder, result)
-    folder.save_figure("east_up", east_up_figure(result), "Up and east rates and their standard deviations.")
+    maps = east_up_figure(result, rate_limit=parameters.rate_limit)
+    folder.save_figure("east_up", maps, "Up and east rates and their standard deviations.")
     if result.series is not None:
         folder.save_figure(
             "east_up_series", east_up_series_figure(result), "Up and east displacement: spread over the cells by date."

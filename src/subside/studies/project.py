@@ -19,6 +19,7 @@ from subside.errors import ProjectError, SubsideError
 from subside.io.atomic import read_json, write_json
 from subside.io.project import CONFIGURATION, Project
 from subside.io.tables import read_series_table, read_sites
+from subside.io.vectors import read_polygons
 from subside.model.points import PointSet
 from subside.ops.two_tracks.sensitivity import sensitivity
 from subside.stages.point_sources import load_points
@@ -227,7 +228,7 @@ def _corridor(study: ProjectStudy, parameters: Any, out: Path, console: Console)
 
 
 def _series(study: ProjectStudy, parameters: Any, out: Path, console: Console) -> None:
-    sites, rain, groundwater = (study.file(name) for name in ("sites", "rain", "groundwater"))
+    sites, rain, groundwater, land = (study.file(name) for name in ("sites", "rain", "groundwater", "land_cover"))
     if sites is None:
         raise ProjectError(f"no sites are given: set `study.sites` in {CONFIGURATION}")
     run_series(
@@ -238,6 +239,7 @@ def _series(study: ProjectStudy, parameters: Any, out: Path, console: Console) -
         console=console,
         rain=None if rain is None else read_series_table(rain, quantity="rain"),
         groundwater=None if groundwater is None else read_series_table(groundwater, quantity="groundwater"),
+        land=None if land is None else read_polygons(land),
     )
 
 

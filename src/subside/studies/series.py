@@ -15,14 +15,17 @@ from subside.conventions import MM_PER_M
 from subside.errors import ArgumentError
 from subside.figures import sites as site_figures
 from subside.io.tables import Sites, TimeTable
+from subside.io.vectors import Polygons
 from subside.model.points import PointSet
 from subside.ops.point_covariance import ErrorCorrelation, fit_error_correlation, independent_errors
 from subside.ops.series.changes import rate_changes
 from subside.ops.series.classes import SeriesClass, classify_series
+from subside.ops.series.combine import class_series, combine_tracks
 from subside.ops.series.decomposition import decompose_series
 from subside.ops.series.driver import Driver, missing_months, monthly_driver
 from subside.ops.series.lag import LagResult, lag_behind
-from subside.ops.series.sites import group_mean, mean_series, points_near
+from subside.ops.series.sites import SiteSeries, group_mean, mean_series, points_near
+from subside.studies.land import OUTSIDE, land_classes
 from subside.studies.output import StudyFolder, StudyParameters
 from subside.studies.series_rows import Analysed, adjusted_p, holds, lag_result, lag_row, site_result, site_row
 
@@ -30,6 +33,8 @@ UNGROUPED = "sites"
 """Group of the sites without a class."""
 
 _RESIDUAL_DRIVERS = 4
+_FEWEST_OF_CLASS = 50
+"""Points of a land class that make a mean series."""
 
 
 class SeriesParameters(StudyParameters):
@@ -70,6 +75,7 @@ def run_series(
     console: Console,
     rain: TimeTable | None = None,
     groundwater: TimeTable | None = None,
+    land: Polygons | None = None,
 ) -> dict[str, Any]:
     """Make the series of sites and compare them with rain and groundwater.
 
@@ -87,6 +93,9 @@ def run_series(
         For warnings.
     rain, groundwater : TimeTable, optional
         What may drive the motion.
+    land : Polygons, optional
+        Land cover: the mean series of all points of each class, of each track and of the tracks together, are
+        compared too.
 
     Returns
     -------
@@ -115,6 +124,8 @@ def run_series(
         raise ArgumentError("`points` must have displacement series (three dates or more) in one track at least")
     drivers = [*_drivers(rain, warn), *_drivers(groundwater, warn)]
     analysed = [a for track in tracks for a in _series_of(track, sites, parameters, warn)]
+    if land is not None:
+        analysed += _classes_of(tracks, land, warn)
     for item in analysed:
         _analyse(item, parameters, warn)
     for driver in drivers:
@@ -141,11 +152,7 @@ def _drivers(table: TimeTable | None, warn: Any) -> list[Driver]:
 
 
 def _series_of(track: PointSet, sites: Sites, parameters: SeriesParameters, warn: Any) -> list[Analysed]:
-    try:
-        correlation = fit_error_correlation(track)
-    except ArgumentError as error:
-        warn(f"errors of the points of {track.name} are taken as independent: {error}")
-        correlation = independent_errors()
+    correlation = _correlation(track, warn)
     found: list[Analysed] = []
     for name, kind, longitude, latitude in zip(sites.name, sites.kind, sites.longitude, sites.latitude, strict=True):
         rows, nearest = points_near(track, float(longitude), float(latitude), radius=parameters.radius)
@@ -158,6 +165,33 @@ def _series_of(track: PointSet, sites: Sites, parameters: SeriesParameters, warn
         series = mean_series(track, rows, correlation, site=str(name), component=parameters.component)
         found.append(Analysed(series, str(kind) or UNGROUPED, False))
     return [*found, *_groups(track, found, correlation)]
+
+
+def _classes_of(tracks: Sequence[PointSet], land: Polygons, warn: Any) -> list[Analysed]:
+    """Vertical mean series of the points of each land class, by track and of the tracks together."""
+    by_class: dict[str, list[SiteSeries]] = {}
+    for track in tracks:
+        labels = land_classes(land, track.easting, track.northing, track.crs)
+        correlation = _correlation(track, warn)
+        for label in sorted(set(labels) - {OUTSIDE}):
+            member = labels == label
+            if np.count_nonzero(member) >= _FEWEST_OF_CLASS:
+                series = class_series(track, member, correlation, name=f"all {label}")
+                by_class.setdefault(str(label), []).append(series)
+    found = []
+    for label, members in by_class.items():
+        found += [Analysed(s, f"all {label}", True) for s in members]
+        if len(members) > 1:
+            found.append(Analysed(combine_tracks(members, name=f"all {label}"), f"all {label}", True))
+    return found
+
+
+def _correlation(track: PointSet, warn: Any) -> ErrorCorrelation:
+    try:
+        return fit_error_correlation(track)
+    except ArgumentError as error:
+        warn(f"errors of the points of {track.name} are taken as independent: {error}")
+        return independent_errors()
 
 
 def _groups(track: PointSet, found: list[Analysed], correlation: ErrorCorrelation) -> list[Analysed]:
@@ -201,6 +235,7 @@ def _compare(analysed: list[Analysed], driver: Driver, parameters: SeriesParamet
                 f"{driver.name} is without data in {len(missing)} months of the series ({', '.join(missing[:6])}"
                 f"{', ...' if len(missing) > 6 else ''}); they stand at their usual value and are no evidence"
             )
+    refused: dict[str, list[str]] = {}
     for item in analysed:
         try:
             item.lags[driver.name] = lag_behind(
@@ -213,7 +248,10 @@ def _compare(analysed: list[Analysed], driver: Driver, parameters: SeriesParamet
                 seed=parameters.seed,
             )
         except ArgumentError as error:
-            warn(f"{item.series.site} ({item.series.track}) is not compared with {driver.name}: {error}")
+            refused.setdefault(str(error), []).append(f"{item.series.site} ({item.series.track})")
+    for reason, names in refused.items():
+        who = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        warn(f"not compared with {driver.name}: {who}: {reason}")
 
 
 def _write(folder: StudyFolder, analysed: list[Analysed], drivers: list[Driver], parameters: SeriesParameters) -> None:
@@ -284,7 +322,7 @@ def _figures(
         if parameters.component == "los"
         else "vertical if nothing moves sideways, + up"
     )
-    for group in dict.fromkeys(a.group for a in analysed):
+    for group in dict.fromkeys(a.group for a in analysed if not a.is_group):
         curves = [_curve(a) for a in analysed if a.group == group and not a.is_group]
         figure = site_figures.site_series_figure(curves, title=f"Displacement of sites: {group}", sign_note=note)
         folder.save_figure(f"sites_{_plain(group)}", figure, f"Mean series within {parameters.radius:g} m, {group}.")

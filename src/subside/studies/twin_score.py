@@ -31,7 +31,7 @@ _PHASE_SAMPLE: Final = 4_000
 _ALIASED_SHARE: Final = 0.02
 """Share of its pairs that must be unwrapped wrongly for a point to count as aliased."""
 _NORMAL_95: Final = 1.959964
-_RURAL, _CITY = "rural", "urban"
+_RURAL, _CITY = "all farmland", "all urban"
 
 
 @dataclass(frozen=True)
@@ -146,11 +146,11 @@ def _agreement_rows(results: Mapping[str, Any], truth: HezeTruth) -> Iterator[Sc
 
 
 def _lag_rows(results: Mapping[str, Any], truth: HezeTruth) -> Iterator[ScoreRow]:
-    """Lag behind rain of the group means: claimed in the country, not in the city."""
+    """Lag behind rain of all farmland and of all built-up ground: claimed for the former, not for the latter."""
     for row in results.get("lags", ()):
-        if "rain" not in row["driver"]:
+        if "rain" not in row["driver"] or "+" not in row["track"]:
             continue
-        group, label = row["group"].removeprefix("mean of "), f"{row['group']}, {row['track']}"
+        group, label = row["group"], f"{row['group']}, {row['track']}"
         if group == _RURAL:
             yield ScoreRow("lag behind rain claimed", label, float(row["is_claimed"]), "1", (1.0, 1.0))
             if row["is_claimed"]:
