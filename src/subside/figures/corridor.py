@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from subside.conventions import MM_PER_M
-from subside.figures.geographic import HALO
+from subside.figures.labels import MapLabel, rows_of, share_of_width, write_labels
 from subside.figures.style import (
     CATEGORIES,
     INK,
@@ -41,6 +41,8 @@ FloatArray = npt.NDArray[np.float64]
 _MOST_DOTS: Final = 40_000
 _SITE_COLOURS: Final = ("#d6336c", "#9c2f1f", "#22272e", "#7b5ea7", "#1f6f8b")
 _ZONE: Final = "#f3d9c9"
+_WHOLE: Final = 0.85
+_ROW: Final = 0.055
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class CorridorFigureInput:
         Zones.
     sites : sequence of Site
         Places.
+    rate_limit : float
+        Half-range of the colours, m/yr; 0 takes it from the data.
     """
 
     line: CorridorLine
@@ -94,12 +98,57 @@ class CorridorFigureInput:
     smooth: SmoothProfile
     zones: Zones
     sites: Sequence[Site] = ()
+    rate_limit: float = 0.0
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Chainages of the ends of the stretch that is drawn, m."""
+        return seen_span(self.line, self.tracks, self.half_width)
+
+    @property
+    def seen_half_width(self) -> float:
+        """Distance from the line of the farthest point in the corridor, m; the half-width without points."""
+        far = [np.abs(t.positions.offset[t.positions.within(self.half_width)]).max(initial=0.0) for t in self.tracks]
+        return float(min(1.08 * max(far), self.half_width)) if max(far, default=0.0) > 0 else self.half_width
 
     @property
     def component(self) -> str:
         """What the rates are, for labels."""
         kinds = {t.component for t in self.tracks}
         return kinds.pop() if len(kinds) == 1 else "vertical / line of sight"
+
+
+def seen_span(line: CorridorLine, tracks: Sequence[TrackRates], half_width: float) -> tuple[float, float]:
+    """Ends of the stretch of a line that has points beside it, with a margin; the whole line where it is most of it.
+
+    Parameters
+    ----------
+    line : CorridorLine
+        The line.
+    tracks : sequence of TrackRates
+        Points.
+    half_width : float
+        Of the corridor, m.
+
+    Returns
+    -------
+    tuple of float
+        Chainages, m.
+    """
+    whole = (line.chainage_start, line.chainage_end)
+    found = [t.positions.chainage[t.positions.within(half_width)] for t in tracks]
+    s = np.concatenate(found) if found else np.zeros(0)
+    if not len(s) or np.ptp(s) > _WHOLE * line.length:
+        return whole
+    margin = max(0.06 * float(np.ptp(s)), 200.0)
+    return max(float(s.min()) - margin, whole[0]), min(float(s.max()) + margin, whole[1])
+
+
+def span_words(line: CorridorLine, span: tuple[float, float]) -> str:
+    """Which part of a line is shown, for titles and captions; empty for the whole line."""
+    if span[1] - span[0] >= line.length - 1.0:
+        return ""
+    return f"{line.label(span[0])} to {line.label(span[1])} of {line.length / 1e3:.0f} km"
 
 
 def corridor_figure(data: CorridorFigureInput) -> FigureResult:
@@ -119,10 +168,11 @@ def corridor_figure(data: CorridorFigureInput) -> FigureResult:
     FigureResult
         Rates in mm/yr, negative sinks; chainage in km.
     """
-    figure = new_figure(12.0, 10.4, "Rates along the line")
+    part = span_words(data.line, data.span)
+    figure = new_figure(12.0, 10.4, "Rates along the line" + (f", {part}" if part else ""))
     rates = np.concatenate([t.rate[t.positions.within(data.half_width)] for t in data.tracks]) * MM_PER_M
-    norm = motion_norm(symmetric_limit(rates))
-    x, y = _geographic(data, *data.line.vertices.T)
+    norm = motion_norm(data.rate_limit * MM_PER_M or symmetric_limit(rates))
+    x, y = _geographic(data, *data.line.position_at(np.linspace(*data.span, 200)))
     is_wide = np.ptp(x) * np.cos(np.radians(y.mean())) >= np.ptp(y)
     grid = figure.add_gridspec(3, 1, height_ratios=[1.5 if is_wide else 2.4, 0.8, 1.5])
     map_axes = figure.add_subplot(grid[0])
@@ -137,6 +187,7 @@ def corridor_figure(data: CorridorFigureInput) -> FigureResult:
     bar.set_label(label, fontsize=8.5, color=INK)
     bar.ax.tick_params(labelsize=8, colors=INK)
     bar.outline.set_linewidth(0.4)
+    write_labels(map_axes, _map_labels(data))
     return FigureResult(figure, _profile_numbers(data))
 
 
@@ -149,6 +200,7 @@ def _profile_numbers(data: CorridorFigureInput) -> dict[str, Any]:
         "smooth_mm_yr": numbers_of(data.smooth.mean * MM_PER_M),
         "n_points": [int(n) for n in profile.n_points],
         "component": data.component,
+        "shown_km": numbers_of(np.array(data.span) / 1e3),
         "bias_mm_yr": {t.name: number(b * MM_PER_M) for t, b in zip(data.tracks, profile.bias, strict=True)},
         "zones": [
             {
@@ -187,33 +239,31 @@ def _draw_map(axes: Axes, data: CorridorFigureInput, norm: Any) -> Any:
     x = np.concatenate([t.points.easting[k] for t, k in held])
     y = np.concatenate([t.points.northing[k] for t, k in held])
     v = np.concatenate([t.rate[k] - b for (t, k), b in zip(held, data.profile.bias, strict=True)]) * MM_PER_M
-    cell = max(np.sqrt(data.line.length * 2 * data.half_width / _MOST_DOTS), 25.0)
+    span = data.span
+    cell = max(np.sqrt((span[1] - span[0]) * 2 * data.seen_half_width / _MOST_DOTS), 25.0)
     if len(v):
         x, y, v = _cell_means(x, y, v, (cell, cell))
     lon, lat = _geographic(data, x, y)
     line_x, line_y = _geographic(data, *data.line.vertices.T)
-    span = max(float(np.ptp(line_x)) * np.cos(np.radians(line_y.mean())), float(np.ptp(line_y)), 1e-3)
-    size = float(np.clip((cell / 111e3 / span * 620) ** 2, 0.6, 9.0))
+    frame_x, frame_y = _geographic(data, *data.line.position_at(np.linspace(*span, 200)))
+    frame_x, frame_y = np.append(frame_x, lon), np.append(frame_y, lat)
+    shrink = np.cos(np.radians(line_y.mean()))
+    extent = max(float(np.ptp(frame_x)) * shrink, float(np.ptp(frame_y)), 1e-3)
+    size = float(np.clip((cell / 111e3 / extent * 620) ** 2, 0.6, 9.0))
     dots = axes.scatter(lon, lat, c=v, s=size, marker="s", cmap=MOTION, norm=norm, linewidths=0, rasterized=True)
     axes.plot(line_x, line_y, color=INK, lw=1.1, label="line")
-    _mark_chainage(axes, data)
-    for k, zone in enumerate(data.zones.zones, start=1):
-        ring_x, ring_y = _geographic(data, *_ellipse(data, zone))
-        axes.plot(ring_x, ring_y, color="black", lw=1.3)
-        top = int(np.argmax(ring_y))
-        axes.annotate(
-            f"zone {k}",
-            (ring_x[top], ring_y[top]),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8.5,
-        )
+    for zone in data.zones.zones:
+        axes.plot(*_geographic(data, *_ellipse(data, zone)), color="black", lw=1.3)
     _draw_sites(axes, data)
-    axes.set_aspect(1.0 / np.cos(np.radians(float(np.mean(line_y)))), adjustable="datalim")
+    rings = [_geographic(data, *_ellipse(data, zone)) for zone in data.zones.zones]
+    frame_x = np.concatenate([frame_x, *(r[0] for r in rings)])
+    frame_y = np.concatenate([frame_y, *(r[1] for r in rings)])
+    pad = 0.06 * max(float(np.ptp(frame_x)) * shrink, float(np.ptp(frame_y)), 1e-3)
+    axes.set_xlim(frame_x.min() - pad / shrink, frame_x.max() + pad / shrink, auto=True)
+    axes.set_ylim(frame_y.min() - pad, frame_y.max() + 2 * pad, auto=True)
+    axes.set_aspect(1.0 / shrink, adjustable="datalim")
     dress(axes, title="a  Mean rate in cells, the line and its zones", xlabel="longitude, °", ylabel="latitude, °")
     axes.ticklabel_format(useOffset=False)
-    axes.margins(0.03, 0.12)
     return dots
 
 
@@ -224,26 +274,34 @@ def _ellipse(data: CorridorFigureInput, zone: Zone) -> tuple[FloatArray, FloatAr
     half = max(float(np.hypot(*along)) / 2, 1.0)
     unit = along / (2 * half)
     angle = np.linspace(0, 2 * np.pi, 121)
-    a, b = 1.12 * half * np.cos(angle), 1.25 * data.half_width * np.sin(angle)
+    a, b = 1.12 * half * np.cos(angle), 1.2 * data.seen_half_width * np.sin(angle)
     return x.mean() + a * unit[0] - b * unit[1], y.mean() + a * unit[1] + b * unit[0]
 
 
-def _mark_chainage(axes: Axes, data: CorridorFigureInput) -> None:
-    line = data.line
-    at = np.asarray(MaxNLocator(8).tick_values(line.chainage_start, line.chainage_end))
-    at = at[(at >= line.chainage_start) & (at <= line.chainage_end)]
-    lon, lat = _geographic(data, *line.position_at(at))
-    axes.plot(lon, lat, ls="none", marker="|", ms=7, color=INK)
-    for a, b, c in zip(lon, lat, at, strict=True):
-        axes.annotate(
-            line.label(float(c)),
-            (a, b),
-            xytext=(3, -16),
-            textcoords="offset points",
-            fontsize=7,
-            color=INK,
-            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75},
-        )
+def _map_labels(data: CorridorFigureInput) -> list[MapLabel]:
+    """Zones first, then chainages, then sites: what finds no room is left out."""
+    labels = []
+    for k, zone in enumerate(data.zones.zones, start=1):
+        x, y = _geographic(data, *_ellipse(data, zone))
+        top = int(np.argmax(y))
+        labels.append(MapLabel(f"zone {k}", float(x[top]), float(y[top]), "black", 8.5))
+    at = _chainage_ticks(data)
+    lon, lat = _geographic(data, *data.line.position_at(at))
+    labels += [
+        MapLabel(data.line.label(float(c)), float(a), float(b), INK, 7.0) for a, b, c in zip(lon, lat, at, strict=True)
+    ]
+    groups = list(dict.fromkeys(s.group for s in data.sites))
+    for site in data.sites:
+        x, y = _geographic(data, np.array([site.easting]), np.array([site.northing]))
+        colour = _SITE_COLOURS[groups.index(site.group) % len(_SITE_COLOURS)]
+        labels.append(MapLabel(site.name, float(x[0]), float(y[0]), colour))
+    return labels
+
+
+def _chainage_ticks(data: CorridorFigureInput) -> FloatArray:
+    low, high = data.span
+    at = np.asarray(MaxNLocator(8).tick_values(low, high), np.float64)
+    return at[(at >= low) & (at <= high)]
 
 
 def _draw_sites(axes: Axes, data: CorridorFigureInput) -> None:
@@ -253,17 +311,8 @@ def _draw_sites(axes: Axes, data: CorridorFigureInput) -> None:
         x, y = _geographic(data, np.array([s.easting for s in chosen]), np.array([s.northing for s in chosen]))
         colour = _SITE_COLOURS[k % len(_SITE_COLOURS)]
         axes.scatter(x, y, marker="^", s=42, color=colour, edgecolors="white", linewidths=0.6, zorder=5, label=group)
-        for a, b, site in zip(x, y, chosen, strict=True):
-            axes.annotate(
-                site.name,
-                (a, b),
-                xytext=(0, 6),
-                textcoords="offset points",
-                ha="center",
-                fontsize=7.5,
-                color=colour,
-                path_effects=HALO,
-            )
+    at = _chainage_ticks(data)
+    axes.plot(*_geographic(data, *data.line.position_at(at)), ls="none", marker="|", ms=7, color=INK)
     if groups:
         legend(axes, loc="upper left", ncols=len(groups) + 1)
 
@@ -276,30 +325,44 @@ def _draw_strip(axes: Axes, data: CorridorFigureInput, norm: Any) -> None:
     _shade_zones(axes, data, is_labelled=False)
     if len(v):
         nx, ny = 420, 40
-        edges_s = np.linspace(data.line.chainage_start, data.line.chainage_end, nx + 1)
-        edges_d = np.linspace(-data.half_width, data.half_width, ny + 1)
+        edges_s = np.linspace(*data.span, nx + 1)
+        edges_d = np.linspace(-data.seen_half_width, data.seen_half_width, ny + 1)
         total = np.histogram2d(s, d, (edges_s, edges_d), weights=v)[0]
         count = np.histogram2d(s, d, (edges_s, edges_d))[0]
         mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
         axes.pcolormesh(edges_s / 1e3, edges_d / 1e3, mean.T, cmap=MOTION, norm=norm, rasterized=True)
     axes.axhline(0.0, color=INK, lw=0.9)
+    axes.set_ylim(-data.seen_half_width / 1e3, data.seen_half_width / 1e3)
     dress(axes, title="b  The corridor straightened", ylabel="left of the line, km", grid=False)
 
 
-def _shade_zones(axes: Axes, data: CorridorFigureInput, *, is_labelled: bool) -> None:
-    for k, zone in enumerate(data.zones.zones, start=1):
+def _shade_zones(axes: Axes, data: CorridorFigureInput, *, is_labelled: bool) -> int:
+    """Shade the zones and, on request, write what they are in rows at the foot; returns the number of rows."""
+    zones = data.zones.zones
+    for zone in zones:
         axes.axvspan(zone.start / 1e3, zone.end / 1e3, color=_ZONE, lw=0, zorder=0)
-        if is_labelled:
-            middle = 0.5 * (zone.start + zone.end) / 1e3
-            text = f"zone {k}: {zone.length / 1e3:.1f} km, {zone.bin_low * 1e3:.0f} to {zone.bin_high * 1e3:.0f} mm/yr"
-            axes.annotate(
-                text, (middle, 0.03), xycoords=("data", "axes fraction"), ha="center", fontsize=8, color=SINKING
-            )
+    if not is_labelled or not zones:
+        return 0
+    texts = [
+        f"zone {k}: {z.length / 1e3:.1f} km, {z.bin_low * MM_PER_M:.0f} to {z.bin_high * MM_PER_M:.0f} mm/yr"
+        for k, z in enumerate(zones, start=1)
+    ]
+    figure = axes.get_figure(root=True)
+    low, high = data.span
+    widths = [share_of_width(figure, t, 8.0) if figure else 0.2 for t in texts]
+    middles = [(0.5 * (z.start + z.end) - low) / (high - low) for z in zones]
+    middles = [float(np.clip(m, w / 2, 1 - w / 2)) for m, w in zip(middles, widths, strict=True)]
+    rows = rows_of(middles, widths)
+    for text, middle, row in zip(texts, middles, rows, strict=True):
+        axes.annotate(
+            text, (middle, 0.02 + _ROW * row), xycoords="axes fraction", ha="center", fontsize=8, color=SINKING
+        )
+    return max(rows) + 1
 
 
 def _draw_profile(axes: Axes, data: CorridorFigureInput) -> None:
     profile, centre = data.profile, data.profile.bins.centre / 1e3
-    _shade_zones(axes, data, is_labelled=True)
+    n_rows = _shade_zones(axes, data, is_labelled=True)
     low, high = [], []
     for k, (track, bias) in enumerate(zip(data.tracks, profile.bias, strict=True)):
         rows = np.flatnonzero(track.positions.within(data.track_half_width))
@@ -330,8 +393,8 @@ def _draw_profile(axes: Axes, data: CorridorFigureInput) -> None:
     axes.axhline(threshold, color=SINKING, lw=0.9, ls="--", label=f"threshold {threshold:g} mm/yr")
     if low:
         margin = 0.08 * (max(high) - min(low)) + 1.0
-        axes.set_ylim(min(low) - 2 * margin, max(high) + margin)
-    axes.set_xlim(data.line.chainage_start / 1e3, data.line.chainage_end / 1e3)
+        axes.set_ylim(min(low) - (1 + n_rows) * margin, max(high) + margin)
+    axes.set_xlim(data.span[0] / 1e3, data.span[1] / 1e3)
     dress(
         axes,
         title="c  Profile",
@@ -344,7 +407,7 @@ def _draw_profile(axes: Axes, data: CorridorFigureInput) -> None:
 
 def _longitude_axis(axes: Axes, data: CorridorFigureInput) -> None:
     line = data.line
-    s = np.linspace(line.chainage_start, line.chainage_end, 400)
+    s = np.linspace(*data.span, 400)
     lon, lat = _geographic(data, *line.position_at(s))
     is_north = np.ptp(lat) > np.ptp(lon) * np.cos(np.radians(lat.mean()))
     values = lat if is_north else lon
@@ -357,7 +420,7 @@ def _longitude_axis(axes: Axes, data: CorridorFigureInput) -> None:
         order = np.argsort(values)
         at = np.interp(ticks, values[order], s[order])
     shown = np.interp(at, s, values)
-    top.set_xticks(at / 1e3, [f"{v:.2f}" for v in shown])
+    top.set_xticks(at / 1e3, [f"{v:.{2 if np.ptp(values) > 0.1 else 3}f}" for v in shown])
     top.tick_params(labelsize=8, colors=INK, width=0.6, length=3)
     top.spines["top"].set_color(MUTED)
     top.set_xlabel(("latitude" if is_north else "longitude") + " of the line, °", fontsize=8.5, color=INK)

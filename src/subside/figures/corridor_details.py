@@ -36,6 +36,8 @@ from subside.ops.corridor.slopes import ChordValues, radius_of
 
 FloatArray = npt.NDArray[np.float64]
 
+_FEW_PLACES = 100
+
 
 @dataclass(frozen=True)
 class SlopesFigureInput:
@@ -51,6 +53,10 @@ class SlopesFigureInput:
         Limits of slope and radius and the chord each is meant for, m; drawn as lines.
     prefix : str
         Of the chainage.
+    span : tuple of float or None
+        Chainages between which to draw, m; None draws every chord.
+    part : str
+        Which part of the line that is, in words for the title.
     """
 
     slopes: Sequence[ChordValues]
@@ -58,6 +64,13 @@ class SlopesFigureInput:
     years: float
     limits: Sequence[tuple[Limit, float]] = ()
     prefix: str = "DK"
+    span: tuple[float, float] | None = None
+    part: str = ""
+
+
+def titled(title: str, part: str) -> str:
+    """A title and which part of the line is shown."""
+    return f"{title}, {part}" if part else title
 
 
 def slopes_figure(data: SlopesFigureInput) -> FigureResult:
@@ -77,7 +90,9 @@ def slopes_figure(data: SlopesFigureInput) -> FigureResult:
     is_total = bool(np.isfinite(data.years))
     years = data.years if is_total else 1.0
     per = f"over {data.years:.1f} years" if is_total else "a year"
-    figure = new_figure(12.0, 1.2 + 1.55 * max(len(rows), 1), f"Slope and curvature of the settlement {per}")
+    figure = new_figure(
+        12.0, 1.2 + 1.55 * max(len(rows), 1), titled(f"Slope and curvature of the settlement {per}", data.part)
+    )
     numbers: dict[str, Any] = {"years": number(data.years), "panels": []}
     first: Axes | None = None
     grid = figure.add_gridspec(max(len(rows), 1), 1)
@@ -120,7 +135,7 @@ def _chord_panel(axes: Axes, name: str, chord: ChordValues, data: SlopesFigureIn
         if limit.quantity == wanted and abs(meant - chord.chord) < 0.5 and level < reach:
             axes.axhline(level, color=SECOND, lw=0.8, ls="--")
             axes.axhline(-level, color=SECOND, lw=0.8, ls="--")
-    axes.set_xlim(x[0], x[-1])
+    axes.set_xlim(*(np.array(data.span) / 1e3 if data.span else (x[0], x[-1])))
     legend(axes, loc="upper right", ncols=2, bbox_to_anchor=(1.0, 1.22), markerscale=2)
     worst = int(np.nanargmax(np.abs(value)))
     result |= {
@@ -134,7 +149,14 @@ def _chord_panel(axes: Axes, name: str, chord: ChordValues, data: SlopesFigureIn
     return result
 
 
-def density_figure(along: DensityAlong, coverage: Coverage, *, prefix: str = "DK") -> FigureResult:
+def density_figure(
+    along: DensityAlong,
+    coverage: Coverage,
+    *,
+    prefix: str = "DK",
+    span: tuple[float, float] | None = None,
+    part: str = "",
+) -> FigureResult:
     """Draw the density of points along the line by class, and the stretches without points.
 
     Parameters
@@ -145,13 +167,17 @@ def density_figure(along: DensityAlong, coverage: Coverage, *, prefix: str = "DK
         Gaps and totals.
     prefix : str
         Of the chainage.
+    span : tuple of float, optional
+        Chainages between which to draw, m; None is the whole line.
+    part : str
+        Which part of the line that is, in words for the title.
 
     Returns
     -------
     FigureResult
         Points per km2.
     """
-    figure = new_figure(12.0, 4.2, "Density of points along the line")
+    figure = new_figure(12.0, 4.2, titled("Density of points along the line", part))
     axes, strip = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1])
     edges = along.edges / 1e3
     base = np.zeros(len(edges) - 1)
@@ -175,7 +201,7 @@ def density_figure(along: DensityAlong, coverage: Coverage, *, prefix: str = "DK
         xlabel=f"chainage, km ({prefix})",
         grid=False,
     )
-    strip.set_xlim(edges[0], edges[-1])
+    strip.set_xlim(*(np.array(span) / 1e3 if span else (edges[0], edges[-1])))
     numbers = {
         "chainage_km": numbers_of(edges),
         "per_km2": {k: numbers_of(v) for k, v in along.per_km2.items()},
@@ -202,9 +228,11 @@ class LimitsFigureInput:
     observed : float
         Years observed.
     span : tuple of float
-        Chainage of the ends of the line, m.
+        Chainages between which to draw, m.
     prefix : str
         Of the chainage.
+    part : str
+        Which part of the line that is, in words for the title.
     """
 
     chainage: Sequence[FloatArray]
@@ -214,6 +242,7 @@ class LimitsFigureInput:
     observed: float
     span: tuple[float, float]
     prefix: str = "DK"
+    part: str = ""
 
 
 def limits_figure(data: LimitsFigureInput) -> FigureResult:
@@ -234,7 +263,8 @@ def limits_figure(data: LimitsFigureInput) -> FigureResult:
     """
     timed = [k for k, limit in enumerate(data.limits) if limit.quantity != "rate"]
     numbers: dict[str, Any] = {"horizon_years": number(data.horizon), "limits": []}
-    figure = new_figure(12.0, 4.2 + 0.42 * len(timed), "Years until limits are reached, motion continuing")
+    title = titled("Years until limits are reached, motion continuing", data.part)
+    figure = new_figure(12.0, 4.2 + 0.42 * len(timed), title)
     if not timed:
         say(figure.add_subplot(), "no limit on settlement, difference, slope or radius was given")
         return FigureResult(figure, numbers)
@@ -267,15 +297,17 @@ def _limit_words(limit: Limit) -> str:
 
 def _limit_strips(axes: Axes, data: LimitsFigureInput, timed: Sequence[int]) -> None:
     """Soonest median of each limit in columns of the line; grey is later than the scale, white unknown or not meant."""
-    edges = np.linspace(data.span[0], data.span[1], 501)
-    soonest = np.full((len(timed), 500), np.nan)
+    n = _n_columns(data)
+    edges = np.linspace(data.span[0], data.span[1], n + 1)
+    soonest = np.full((len(timed), n), np.nan)
     for row, k in enumerate(timed):
         years = data.exceedance[k].years_median
-        known = np.isfinite(data.exceedance[k].probability_horizon)
-        column = np.clip(np.searchsorted(edges, data.chainage[k][known], side="right") - 1, 0, 499)
-        found = np.full(500, np.inf)
+        s = data.chainage[k]
+        known = np.isfinite(data.exceedance[k].probability_horizon) & (s >= edges[0]) & (s <= edges[-1])
+        column = np.clip(np.searchsorted(edges, data.chainage[k][known], side="right") - 1, 0, n - 1)
+        found = np.full(n, np.inf)
         np.minimum.at(found, column, np.where(np.isnan(years[known]), np.inf, years[known]))
-        here = np.bincount(column, minlength=500) > 0
+        here = np.bincount(column, minlength=n) > 0
         soonest[row, here] = found[here]
     scale = BoundaryNorm([0, data.observed, *(data.observed + data.horizon * np.array([0.25, 0.5, 1, 2]))], 256)
     colours = SPREAD.reversed().with_extremes(over=GRID, bad="white")
@@ -289,6 +321,12 @@ def _limit_strips(axes: Axes, data: LimitsFigureInput, timed: Sequence[int]) -> 
     bar = axes.figure.colorbar(picture, ax=axes, pad=0.015, aspect=18, extend="max", format="%.0f")
     bar.set_label("years from the\nfirst common date", fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=8, colors=INK)
+
+
+def _n_columns(data: LimitsFigureInput) -> int:
+    """Columns no narrower than places are apart, so that no stripes come of bins."""
+    apart = [float(np.median(np.diff(s))) for s in data.chainage if len(s) > _FEW_PLACES]
+    return int(np.clip((data.span[1] - data.span[0]) / (1.05 * max(apart, default=1.0)), 20, 500))
 
 
 def _limit_band(axes: Axes, data: LimitsFigureInput, k: int) -> None:

@@ -32,13 +32,15 @@ from subside.ops.two_tracks.decompose import EastUp
 _QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def east_up_figure(result: EastUp) -> FigureResult:
+def east_up_figure(result: EastUp, *, rate_limit: float = 0.0) -> FigureResult:
     """Map up and east rates with their standard deviations.
 
     Parameters
     ----------
     result : EastUp
         Rates of the cells.
+    rate_limit : float
+        Half-range of the colours of both rates, m/yr; 0 takes each from the data.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def east_up_figure(result: EastUp) -> FigureResult:
     rows = (("up", "+ up", result.up, result.up_std), ("east", "+ to the east", result.east, result.east_std))
     for (rate_axes, std_axes), (name, sign, rate, std) in zip(panels, rows, strict=True):
         values, spread = rate * MM_PER_M, std * MM_PER_M
-        limit = symmetric_limit(values, share=0.98)
+        limit = rate_limit * MM_PER_M or symmetric_limit(values, share=0.98)
         label = f"{name} (mm/yr, {sign}), ±{limit:g}"
         draw_cells(
             rate_axes, places, values, spacing=result.spacing, look=(MOTION, motion_norm(limit), label), title=name

@@ -250,12 +250,14 @@ def _limits(results: StudyResults) -> list[Block]:
             Column("P at the horizon", ("probability_horizon_max",)),
             Column("beyond it now (km)", ("length_now",), LENGTH_KM),
             Column("at the horizon (km)", ("length_horizon",), LENGTH_KM),
+            Column("not checkable (km)", ("length_not_checkable",), LENGTH_KM),
             Column("soonest (years)", ("years_median_min",), None, 1),
             Column("verified", ("is_verified",)),
             Column("source", ("source",)),
         ),
         caption="Limits compared with: greatest probability along the line of exceeding each, length over which that "
-        "is more than one half, and median time until the first place reaches it.",
+        "is more than one half, length where noise alone could exceed it by the horizon, so that it cannot be checked, "
+        "and median time until the first place reaches it.",
         file="limits.csv",
     )
     blocks += paragraph(
@@ -307,6 +309,7 @@ def _areas(results: StudyResults) -> list[Block]:
             Column("95 % (km²)", ("affected_interval",), _KM2),
             Column("share of the covered part", ("affected_share",)),
         ),
-        caption="The same statistics for areas: city, airport, coalfield.",
-        file="areas.csv",
+        caption="The same statistics for areas: city, airport, coalfield. Rates of points from the 5 to the 95 % "
+        "quantile; affected is the area beyond the threshold.",
+        file="polygons.csv",
     )
