@@ -7,7 +7,7 @@ PYTEST_OPTIONS ?=
 .PHONY: help install demo test test-slow lint wheel-test bench docs constraints clean
 
 help:
-	@echo "make demo         install, simulate a small track, process it, print recovered against true"
+	@echo "make demo         install, simulate two small tracks, process and study them, print found against true"
 	@echo "make test         every test that is not slow"
 	@echo "make test-slow    the slow tests"
 	@echo "make lint         ruff, mypy, import contracts"
@@ -27,7 +27,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 demo: install
 	rm -rf $(DEMO)
-	$(BIN)/subside demo $(DEMO)
+	$(BIN)/subside demo $(DEMO) --scene heze
 
 test: install
 	$(BIN)/python -m pytest -q -m "not slow" $(PYTEST_OPTIONS)
