@@ -40,8 +40,12 @@ _STUDY: Final = {
     "structures": f"{INPUTS}/structures.csv",
     "mines": f"{INPUTS}/mines.gpkg",
     "faults": f"{INPUTS}/faults.gpkg",
+    "corridor": {"speed_km_h": 300.0},
 }
 """What a user would write into the ``[study]`` table."""
+
+_LONG: Final = {"keep_tilt_rate": True}
+"""What a user would set for a line of tens of kilometres, whose ends may sink: see the theory of corrections."""
 
 
 def run_twin(out: Path, scene: str, resources: Resources, console: Console) -> list[ScoreRow]:
@@ -72,8 +76,11 @@ def run_twin(out: Path, scene: str, resources: Resources, console: Console) -> l
     simulate_heze(out, VARIANTS[scene], seed=SEED, console=console)
     project = Project.open(out)
     configuration = project.path / CONFIGURATION
+    text = with_values(configuration.read_text("utf-8"), STUDY, _STUDY)
+    if scene != "heze":
+        text = with_values(text, "correct", _LONG)
     with atomic_path(configuration) as temporary:
-        temporary.write_text(with_values(configuration.read_text("utf-8"), STUDY, _STUDY), "utf-8")
+        temporary.write_text(text, "utf-8")
     start_logging(console, project.logs, f"demo {scene}")
     for name in project.track_names():
         run_session(open_session(out, name, []), resources, console)
