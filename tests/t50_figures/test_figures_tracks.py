@@ -15,8 +15,8 @@ from subside.figures.tracks import (
     calibration_figure,
     difference_map_figure,
 )
-from subside.ops.agreement import AgreementOptions, compare_tracks
-from subside.ops.decompose import DecomposeOptions, decompose
+from subside.ops.two_tracks.agreement import AgreementOptions, compare_tracks
+from subside.ops.two_tracks.decompose import DecomposeOptions, decompose
 from two_tracks import bowl, drift, los_of, make_track
 
 NAMES = ("asc", "desc")

@@ -1,0 +1,80 @@
+"""The whole study on the small simulated Heze project: from images of two tracks to the report, scored by truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from subside.cli.twin import run_twin
+from subside.stages.executor import Resources
+from subside.studies.twin_score import ScoreRow, score_twin
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[ScoreRow]]:
+    out = tmp_path_factory.mktemp("twin") / "heze"
+    return out, run_twin(out, "heze", Resources(2, int(4e9), None), Console(quiet=True))
+
+
+def _row(rows: list[ScoreRow], quantity: str, stratum: str) -> ScoreRow:
+    found = [r for r in rows if r.quantity == quantity and r.stratum == stratum]
+    assert len(found) == 1, f"{quantity} of {stratum}: {len(found)} rows"
+    return found[0]
+
+
+def test_zones_of_the_line_are_found_where_they_are_and_no_other(twin: tuple[Path, list[ScoreRow]]) -> None:
+    _, rows = twin
+    for zone in ("zone 1", "zone 2"):
+        assert _row(rows, "zone found", zone).holds
+        assert _row(rows, "zone start, error", zone).holds and _row(rows, "zone end, error", zone).holds
+    assert _row(rows, "affected length, error", "line").holds
+    assert _row(rows, "zones that are none", "line").holds
+
+
+def test_tracks_agree_as_well_as_their_errors_say(twin: tuple[Path, list[ScoreRow]]) -> None:
+    _, rows = twin
+    assert _row(rows, "correlation of the tracks", "cells").holds
+    assert _row(rows, "σ of the difference, observed over predicted", "stated").holds
+
+
+@pytest.mark.parametrize("track", ["t40", "t142"])
+def test_cycles_are_right_among_the_unflagged(twin: tuple[Path, list[ScoreRow]], track: str) -> None:
+    _, rows = twin
+    assert _row(rows, "unwrapping errors, point × pair", f"{track}, unflagged").holds
+    assert _row(rows, "PS kept", f"{track}, urban").value > 95.0
+    assert _row(rows, "DS kept", f"{track}, urban").value > 90.0
+
+
+def test_no_study_reads_the_truth(twin: tuple[Path, list[ScoreRow]]) -> None:
+    out, rows = twin
+    hidden = out / "truth"
+    hidden.rename(out.parent / "elsewhere")
+    try:
+        for request in (out / "results").glob("*/request.json"):
+            request.unlink()
+        from subside.report.project import write_report
+
+        before = json.loads((out / "results" / "corridor" / "summary.json").read_text())["results"]
+        write_report(out, Console(quiet=True))
+        after = json.loads((out / "results" / "corridor" / "summary.json").read_text())["results"]
+        assert before == after
+    finally:
+        (out.parent / "elsewhere").rename(hidden)
+    assert len(score_twin(out)) == len(rows)
+
+
+def test_the_report_names_what_was_found(twin: tuple[Path, list[ScoreRow]]) -> None:
+    page = (twin[0] / "report" / "index.html").read_text(encoding="utf-8")
+    for words in (
+        "Zone 1",
+        "Zone 2",
+        "They are simulated, not observed",
+        "look from the same side",
+        "Methods and quality",
+    ):
+        assert words in page, words
