@@ -67,6 +67,7 @@ def test_points_before_and_after_the_line_are_beyond_it() -> None:
     assert got.offset[1] == pytest.approx(10.0)
 
 
+@pytest.mark.slow
 def test_a_million_points_are_referred_to_a_long_line_in_seconds(record_property: pytest.FixtureRequest) -> None:
     import time
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from corridor_points import CRS, as_track, bowls, make_points, straight
-from subside.figures.corridor import CorridorFigureInput, Site, corridor_figure
+from subside.figures.corridor import CorridorFigureInput, Site, corridor_figure, span_words
 from subside.figures.corridor_details import (
     LimitsFigureInput,
     SlopesFigureInput,
@@ -17,6 +18,8 @@ from subside.figures.corridor_details import (
     limits_figure,
     slopes_figure,
 )
+from subside.figures.labels import MapLabel, rows_of, write_labels
+from subside.figures.style import new_figure
 from subside.ops.corridor.bins import make_bins
 from subside.ops.corridor.coverage import density_along, measure_coverage
 from subside.ops.corridor.limits import Limit, exceedance
@@ -117,3 +120,39 @@ def test_times_to_limits(data: CorridorFigureInput, tmp_path: Path) -> None:
     (only,) = result.numbers["limits"]
     assert only["earliest_median_years"] == pytest.approx(15 / 80, abs=0.03)
     assert limits_figure(LimitsFigureInput([], [], [], 14.0, 4.0, (0.0, 1.0))).numbers["limits"] == []
+
+
+def test_the_stretch_with_points_is_drawn_and_the_colours_can_be_given(data: CorridorFigureInput) -> None:
+    few = []
+    for track in data.tracks:
+        s = track.positions.chainage
+        away = np.where((s > 8e3) & (s < 20e3), track.positions.offset, np.nan)
+        few.append(replace(track, positions=replace(track.positions, offset=away)))
+    x, y = LINE.position_at(np.array([10e3, 10.02e3, 10.04e3]))
+    sites = [Site(f"R{k}", "rural", float(a), float(b)) for k, (a, b) in enumerate(zip(x, y, strict=True))]
+    part = replace(data, tracks=few, sites=sites, rate_limit=0.05)
+    assert part.span == pytest.approx((7.3e3, 20.7e3), abs=100.0)
+    assert data.span == pytest.approx((0.0, 70e3)) and span_words(LINE, data.span) == ""
+    result = corridor_figure(part)
+    assert "of 70 km" in result.figure.get_suptitle()
+    picture = next(c for a in result.figure.axes for c in a.collections if c.get_array() is not None)
+    assert picture.norm.vmax == pytest.approx(50.0)
+    written = [t.get_text() for t in result.figure.axes[0].texts]
+    assert {"R0", "R1", "R2"} <= set(written)
+
+
+def test_words_do_not_cover_each_other() -> None:
+    figure = new_figure(6.0, 4.0, "words")
+    axes = figure.add_subplot()
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    wanted = [MapLabel(f"place {k}", 0.5 + 0.002 * k, 0.5, "black") for k in range(60)]
+    written = write_labels(axes, wanted)
+    assert 8 <= len(written) < 60, "some must find room and some must not"
+    figure.canvas.draw()
+    boxes = [Text.get_window_extent(t) for t in axes.texts]  # without their lines
+    assert len(boxes) == len(written)
+    pairs = [(a, b) for k, a in enumerate(boxes) for b in boxes[:k]]
+    assert not any(a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1 for a, b in pairs)
+    assert rows_of([0.1, 0.9, 0.15], [0.2, 0.2, 0.2]) == [0, 0, 1]
+    assert write_labels(axes, []) == []

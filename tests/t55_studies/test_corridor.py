@@ -51,7 +51,7 @@ def study(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-
         sites=folder / "sites.csv",
     )
     tracks = [
-        make_points(LINE, bowls, seed=k, density=200, half_width=500, n_dates=45, name=name, bias=0.001 * k)
+        make_points(LINE, bowls, seed=k, density=100, half_width=500, n_dates=40, name=name, bias=0.001 * k)
         for k, name in enumerate(("S1-40", "S1-142"))
     ]
     out = folder / "out"
