@@ -59,6 +59,7 @@ def test_intervals_of_bins_cover_the_truth() -> None:
     assert 0.85 < np.std(np.concatenate(pulls)) < 1.15
 
 
+@pytest.mark.slow
 def test_covariance_between_bins_is_that_of_their_errors() -> None:
     line = straight(2_000.0)
     bins = make_bins(line, 100.0)

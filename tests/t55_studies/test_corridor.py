@@ -115,7 +115,7 @@ def test_density_by_land_class_and_areas(study) -> None:  # type: ignore[no-unty
     classes = {c["name"]: c for c in results["density_by_class"]}
     total = classes["urban"]["n_points"] + classes["rural"]["n_points"]
     assert total == pytest.approx(classes["all"]["n_points"], abs=3)
-    assert classes["all"]["density"] == pytest.approx(400, rel=0.05)
+    assert classes["all"]["density"] == pytest.approx(200, rel=0.05)
     assert classes["urban"]["area"] == pytest.approx(30e6, rel=0.02)
     city, away = results["areas"]
     assert city["mean"] == pytest.approx(-0.040, abs=0.003) and city["affected_share"] == 1.0
