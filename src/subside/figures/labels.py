@@ -16,7 +16,7 @@ from subside.figures.style import MUTED
 
 FloatArray = npt.NDArray[np.float64]
 
-_WIDTH: Final = 0.62
+_WIDTH: Final = 0.7
 """Mean width of a letter, in sizes of the font."""
 _HEIGHT: Final = 1.25
 _RADII: Final = (7.0, 16.0, 27.0, 40.0)
