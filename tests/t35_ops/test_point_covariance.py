@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.linalg import cholesky
@@ -103,3 +105,18 @@ def test_mean_resists_outliers_and_counts_what_is_independent() -> None:
     assert shared.n_effective < 1.01 and abs(shared.std - 0.001) < 1e-5
     with pytest.raises(ArgumentError, match="at least one"):
         robust_mean(np.zeros(0), np.zeros(0), np.zeros((0, 0)))
+
+
+@pytest.mark.parametrize("own", [0.0, 0.5])
+def test_noise_that_only_the_rates_hold_lowers_the_correlation(own: float) -> None:
+    rng = np.random.default_rng(11)
+    points = _points(rng, shares=(0.5, 0.5), lengths=(200.0, 1500.0))
+    years = points.years - points.years.mean()
+    estimator = years / (years @ years)
+    error = (np.asarray(points.displacement, float) @ estimator) - points.velocity
+    std = float(error.std()) / np.sqrt(1 - own)
+    total = error + np.sqrt(own) * std * rng.standard_normal(N)
+    rates = replace(points, velocity=points.velocity + total, velocity_std=np.full(N, std))
+    found = fit_error_correlation(rates).at(60.0, PointKind.DS)
+    true = (1 - own) * (0.5 * np.exp(-60 / 200.0) + 0.5 * np.exp(-60 / 1500.0))
+    assert abs(found - true) < 0.12

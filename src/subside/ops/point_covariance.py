@@ -4,7 +4,7 @@ Points near each other share filter windows and atmosphere, so that their errors
 them is less certain than one over the root of ``n``. The correlation is read off the data: what a motion model leaves
 of the displacement series is noise whose spatial correlation is that of the rate errors, as far as the noise components
 have one temporal spectrum. Components that accumulate in time (decorrelation) are local and weigh more in a rate than
-in the residuals, so that the correlation at a distance is overstated rather than understated.
+in the residuals: where the rates of near points differ by more than such a correlation allows, it is lowered.
 """
 
 from __future__ import annotations
@@ -29,8 +29,11 @@ _LENGTHS_PER_DECADE: Final = 4
 _N_LAGS: Final = 14
 _LEAST_LAG: Final = 20.0
 _LEAST_PAIRS: Final = 30
+_NEAR_LAGS: Final = 2
+"""Classes of distance, from the nearest, in which rates are compared."""
 _LEAST_POINTS: Final = 50
 _REACH: Final = 0.05
+_OF_SERIES: Final = "residuals of the displacement series"
 _HUBER: Final = 1.345
 _MAD: Final = 1.4826
 _ITERATIONS: Final = 20
@@ -154,6 +157,8 @@ def fit_error_correlation(points: PointSet, *, max_distance: float | None = None
         own = _by_lag(product, lag_index, (kind[first] == k) & (kind[second] == k))
         empirical[k] = np.where(np.isfinite(own), own, together)
     shares = np.array([_shares(row, middle, lengths) for row in empirical])
+    if basis == _OF_SERIES:
+        shares = _capped(shares, points, rows, (first, second, lag_index))
     return ErrorCorrelation(lengths, shares, middle, empirical, basis)
 
 
@@ -193,7 +198,7 @@ def _residuals(points: PointSet, rows: npt.NDArray[np.int64]) -> tuple[FloatArra
         series -= series @ np.linalg.pinv(design).T @ design.T
         series[~np.isfinite(series).all(axis=1)] = 0.0
         if np.count_nonzero(series.any(axis=1)) >= _LEAST_POINTS:
-            return _normalised(series), "residuals of the displacement series"
+            return _normalised(series), _OF_SERIES
     plane = np.column_stack([np.ones(len(rows)), points.easting[rows], points.northing[rows]])
     plane[:, 1:] -= plane[:, 1:].mean(axis=0)
     rates = points.velocity[rows] - plane @ np.linalg.lstsq(plane, points.velocity[rows], rcond=None)[0]
@@ -205,6 +210,36 @@ def _residuals(points: PointSet, rows: npt.NDArray[np.int64]) -> tuple[FloatArra
 def _normalised(series: FloatArray) -> FloatArray:
     norm = np.linalg.norm(series, axis=1, keepdims=True)
     result: FloatArray = np.divide(series, norm, out=np.zeros_like(series), where=norm > 0)
+    return result
+
+
+def _capped(
+    shares: FloatArray,
+    points: PointSet,
+    rows: npt.NDArray[np.int64],
+    pairs: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]],
+) -> FloatArray:
+    """Shares no larger than the rates of the nearest points allow.
+
+    Residuals of a date are chiefly atmosphere, which neighbours share; rates also hold what accumulates at each
+    scatterer alone. The variance of the difference of two rates over that of their stated errors is one less their
+    correlation; motion between the points can only make it seem smaller.
+    """
+    rate, std, kind = points.velocity[rows], points.velocity_std[rows], points.kind[rows]
+    first, second, lag = pairs
+    result = shares.copy()
+    near = lag < _NEAR_LAGS
+    for k in PointKind:
+        mine = near & (
+            np.ones(len(first), bool) if k == PointKind.UNKNOWN else (kind[first] == k) & (kind[second] == k)
+        )
+        i, j = first[mine], second[mine]
+        z = (rate[i] - rate[j]) / np.hypot(std[i], std[j])
+        z = z[np.isfinite(z)]
+        if len(z) < _LEAST_PAIRS:
+            continue
+        spread = float((_MAD * np.median(np.abs(z))) ** 2)
+        result[k] *= min(1.0, max(1.0 - spread, 0.0) / max(float(shares[k].sum()), 1e-12))
     return result
 
 

@@ -6,11 +6,9 @@ import datetime
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from rich.console import Console
 
 from subside.figures.geographic import MapShape
-from subside.figures.style import symmetric_limit
 from subside.io.atomic import atomic_path
 from subside.io.tables import read_sites
 from subside.io.vectors import read_line, read_polygons
@@ -76,7 +74,7 @@ def _contents(study: ProjectStudy, absent: dict[str, str]) -> ReportContents:
     stores = [study.project.track(name) for name in study.track_names]
     tracks = tuple(track_facts(s, status=status_of(open_session(study.project.path, s.name, []))) for s in stores)
     context = _map_context(study)
-    limit = symmetric_limit(np.concatenate([p.default_set().velocity for p in study.points]) * _CM_PER_M)
+    limit = study.rate_limit * _CM_PER_M
     made = [file.parent for name in STUDIES for file in sorted(study.folder(name).rglob(SUMMARY))]
     title = study.inputs.title or study.project.path.name
     return ReportContents(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import shapely
 from pydantic import Field
 from rich.console import Console
 
-from subside.conventions import DAYS_PER_YEAR, MM_PER_M, SENTINEL1_WAVELENGTH
+from subside.conventions import DAYS_PER_YEAR, MM_PER_M, SENTINEL1_WAVELENGTH, PointFlag
 from subside.errors import ArgumentError, UnknownQuantityError
 from subside.figures.basins import (
     BasinMapInput,
@@ -70,7 +70,7 @@ class BasinsParameters(StudyParameters):
     cumulative: float = Field(
         0.5, gt=0, description="subsidence in four years beyond which mining is direct, m (Zhu et al. 2020, sect. 5.2)"
     )
-    linearity: float = Field(0.9, ge=0, le=1, description="share of a secondary basin's motion that is a straight line")
+    linearity: float = Field(0.9, ge=0, le=1, description="share of a secondary basin's trend that is a straight line")
     reach: float = Field(
         10_000.0, gt=0, description="distance of a secondary basin from a mine or primary basin, m (3 to 7 km: ibid.)"
     )
@@ -136,17 +136,30 @@ def run_basins(
     opened = Project.open(project)
     options = AliasOptions(allowance=parameters.allowance, roughness=parameters.roughness)
     risks = [alias_risk(t, pair_days=_spans(opened, t), options=options) for t in tracks]
+    tracks = [_flagged(t, r) for t, r in zip(tracks, risks, strict=True)]
     grid = rate_grid(tracks, [r.is_at_risk for r in risks], cell=parameters.cell)
-    found = _classified(tracks, grid, around, parameters)
+    found = _classified(tracks, grid, around, (parameters, folder, console))
     fits = _fits(tracks, found, folder, console) if parameters.fit_panels else {}
     mask = [_mask(t, r) for t, r in zip(tracks, risks, strict=True)]
-    _write(folder, found, fits, mask, crs)
+    _write(folder, found, fits, dict(zip([t.name for t in tracks], mask, strict=True)), crs)
     _figures(folder, (tracks, risks, mask), grid, found, around)
     _galleries(folder, opened, tracks, found, parameters, console)
     for k, one in enumerate(found, start=1):
         area, fastest, risk = one.basin.area / 1e6, one.basin.peak_rate * MM_PER_M, 100 * one.basin.risk_share
         console.print(f"basin {k}: {one.kind}, {area:.2f} km2, fastest {fastest:.0f} mm/yr, {risk:.0f} % at risk")
     return folder.finish(_summary(tracks, risks, found, fits))
+
+
+def _flagged(track: PointSet, risk: AliasRisk) -> PointSet:
+    """The same with the points at risk under the rules of this study, and no others, out of the default set."""
+    bit = np.int32(PointFlag.ALIAS_RISK)
+    flags = np.where(risk.is_at_risk, track.flags | bit, track.flags & ~bit)
+    return replace(track, flags=flags.astype(np.int32))
+
+
+def _tell(message: str, folder: StudyFolder, console: Console) -> None:
+    console.print(message, style="yellow", markup=False, highlight=False)
+    folder.warn(message)
 
 
 def _spans(project: Project, track: PointSet) -> npt.NDArray[np.float64] | None:
@@ -184,12 +197,18 @@ def _years(tracks: Sequence[PointSet]) -> float:
 
 
 def _classified(
-    tracks: Sequence[PointSet], grid: RateGrid, around: Surroundings, parameters: BasinsParameters
+    tracks: Sequence[PointSet],
+    grid: RateGrid,
+    around: Surroundings,
+    choices: tuple[BasinsParameters, StudyFolder, Console],
 ) -> list[ClassifiedBasin]:
+    parameters, folder, console = choices
     try:
         correlation = fit_error_correlation(tracks[0].default_set())
-    except ArgumentError:
+    except ArgumentError as error:
         correlation = independent_errors()
+        message = f"errors of points are taken as independent, so that volumes look too certain: {error}"
+        _tell(message, folder, console)
     years = _years(tracks)
     rule = OutlineRule(threshold=-parameters.threshold, min_area=parameters.min_area)
     basins = outline_basins(grid, tracks, rule=rule, correlation=correlation, years=years)
@@ -213,23 +232,25 @@ def _fits(
         zone = one.basin.outline.buffer(300.0)
         shapely.prepare(zone)
         parts = [t.subset((t.flags == 0) & shapely.contains_xy(zone, t.easting, t.northing)) for t in tracks]
-        try:
-            east, north, up, std = (
-                np.concatenate(v)
-                for v in zip(
-                    *[
-                        (p.easting, p.northing, p.velocity / p.los[:, 2], p.velocity_std / p.los[:, 2])
-                        for p in parts
-                        if p.n_points
-                    ],
-                    strict=True,
-                )
+        east, north, up, std = (
+            np.concatenate(columns)
+            for columns in zip(
+                *[(p.easting, p.northing, p.velocity / p.los[:, 2], p.velocity_std / p.los[:, 2]) for p in parts],
+                strict=True,
             )
-            fits[k] = fit_panel(east, north, up, std)
-        except (ArgumentError, UnknownQuantityError, ValueError) as error:
-            message = f"no mined panel is fitted to basin {k}: {error}"
-            console.print(f"[yellow]{message}[/]")
-            folder.warn(message)
+        )
+        known = np.isfinite(up) & np.isfinite(std) & (std > 0)
+        try:
+            fits[k] = fit_panel(east[known], north[known], up[known], std[known])
+        except ArgumentError:
+            _tell(
+                f"no mined panel is fitted to basin {k}: {known.sum()} trusted points there have a rate and its standard "
+                "deviation, 20 are needed",
+                folder,
+                console,
+            )
+        except UnknownQuantityError as error:
+            _tell(f"no mined panel is fitted to basin {k}: {error}", folder, console)
     return fits
 
 
@@ -246,7 +267,7 @@ def _write(
     folder: StudyFolder,
     found: Sequence[ClassifiedBasin],
     fits: dict[int, PanelFit],
-    masks: Sequence[Sequence[Any]],
+    masks: dict[str, list[Any]],
     crs: str,
 ) -> None:
     table = pd.DataFrame([_row(k, one, fits.get(k)) for k, one in enumerate(found, start=1)])
@@ -260,10 +281,10 @@ def _write(
     layers: dict[str, Any] = {}
     if found:
         layers["basins"] = ([one.basin.outline for one in found], table)
-    shapes = [s for mask in masks for s in mask]
+    shapes = [s for mask in masks.values() for s in mask]
     if shapes:
-        number = [k for k, mask in enumerate(masks) for _ in mask]
-        layers["risk"] = (shapes, pd.DataFrame({"track": number}))
+        names = [name for name, mask in masks.items() for _ in mask]
+        layers["risk"] = (shapes, pd.DataFrame({"track": names}))
     if layers:
         path = folder.note_file("basins.gpkg", "outlines of basins and of the mask of aliasing")
         write_geopackage_layers(path, layers, crs=crs)
@@ -341,8 +362,7 @@ def _galleries(
                 f"there is no gallery of box {name}: no track of {project.path / CONFIGURATION} holds images there "
                 f"with pairs of {parameters.gallery_days[0]:g} to {parameters.gallery_days[1]:g} days"
             )
-            console.print(message, style="yellow", markup=False, highlight=False)
-            folder.warn(message)
+            _tell(message, folder, console)
             continue
         outlines = [(str(one.kind), *_geographic(one.basin.outline, crs)) for one in found]
         fringe = boxes[0].wavelength / 2.0

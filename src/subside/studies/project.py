@@ -11,11 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from pydantic import BaseModel
 from rich.console import Console
 
 from subside import __version__
 from subside.errors import ProjectError, SubsideError
+from subside.figures.style import symmetric_limit
 from subside.io.atomic import read_json, write_json
 from subside.io.project import CONFIGURATION, Project
 from subside.io.tables import read_series_table, read_sites
@@ -110,7 +112,15 @@ class ProjectStudy:
     def parameters(self, study: str) -> Any:
         """Parameters of a study from its table."""
         file = self.project.path / CONFIGURATION
-        return load_study_parameters(STUDIES[study].parameters, study, self.configuration, file=file, given={})
+        found = load_study_parameters(STUDIES[study].parameters, study, self.configuration, file=file, given={})
+        if getattr(found, "rate_limit", None) == 0:
+            return found.model_copy(update={"rate_limit": self.rate_limit})
+        return found
+
+    @cached_property
+    def rate_limit(self) -> float:
+        """Half-range of the one scale of rates, m/yr, from the points of all tracks."""
+        return symmetric_limit(np.concatenate([p.velocity[p.flags == 0] for p in self.points]) * 100.0) / 100.0
 
     def digest(self, study: str) -> str:
         """Digest of all that a study is made from."""

@@ -389,6 +389,10 @@ def _results(
             "a lag is claimed only where departures from the usual season follow those of the driver more closely than "
             "surrogates with the same mean year and spectrum; annual cycles alone are no evidence"
         ),
+        "class_rule": (
+            "classes allow for a mean season only; wet and dry years can make ground that follows the rain look quadratic "
+            "or bilinear, which is then no evidence that its trend changed"
+        ),
     }
 
 

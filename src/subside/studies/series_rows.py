@@ -58,6 +58,8 @@ def site_row(a: Analysed) -> dict[str, Any]:
         row |= {
             "velocity_mm_yr": parts.rate * MM_PER_M,
             "velocity_std_mm_yr": parts.rate_std * MM_PER_M,
+            "velocity_low_mm_yr": parts.rate_interval[0] * MM_PER_M,
+            "velocity_high_mm_yr": parts.rate_interval[1] * MM_PER_M,
             "acceleration_mm_yr2": parts.acceleration * MM_PER_M,
             "acceleration_std_mm_yr2": parts.acceleration_std * MM_PER_M,
             "acceleration_p": parts.acceleration_p,
@@ -141,6 +143,7 @@ def site_result(a: Analysed) -> dict[str, Any]:
         row |= {
             "rate": parts.rate,
             "rate_std": parts.rate_std,
+            "rate_interval": list(parts.rate_interval),
             "acceleration": parts.acceleration,
             "acceleration_std": parts.acceleration_std,
         }
