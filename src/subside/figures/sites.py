@@ -15,7 +15,6 @@ from subside.conventions import MM_PER_M
 from subside.figures.style import (
     ACCENT,
     CATEGORIES,
-    INK,
     MUTED,
     NORMAL_95,
     SECOND,
@@ -191,7 +190,7 @@ def drivers_figure(
     letters = "abcdefghijklmnop"
     for letter, axes, driver in zip(letters, panels, drivers, strict=False):
         label = "mm/month" if driver.kind == "rain" else ("depth (m)" if driver.kind == "depth" else "level (m)")
-        dress(axes, title=f"({letter})  {driver.name}", ylabel=label)
+        dress(axes, title=f"({letter})  {_words(driver.name)}", ylabel=label)
         if driver.kind == "rain":
             axes.bar(driver.dates, np.nan_to_num(driver.values), width=24.0, color=ACCENT)
             for when in driver.dates[~np.isfinite(driver.values)]:
@@ -204,15 +203,14 @@ def drivers_figure(
     for letter, axes, group in zip(letters[len(drivers) :], motion, groups, strict=False):
         dress(axes, title=f"({letter})  {group}, trend removed", ylabel="mm")
         axes.axhline(0.0, color=MUTED, lw=0.7)
-        for k, curve in enumerate(c for c in residuals if c.site == group):
+        for curve in (c for c in residuals if c.site == group):
             colour = CATEGORIES[tracks.index(curve.track) % len(CATEGORIES)]
             value, band = curve.displacement * MM_PER_M, NORMAL_95 * curve.std * MM_PER_M
             axes.fill_between(curve.dates, value - band, value + band, color=colour, alpha=0.18, linewidth=0)
             axes.plot(curve.dates, value, color=colour, lw=1.0, marker="o", ms=2.4, label=curve.track)
             if curve.model is not None:
-                axes.plot(
-                    curve.dates, curve.model * MM_PER_M, color=INK, lw=1.1, ls="--", label="" if k else "annual motion"
-                )
+                label = f"annual motion, {curve.track}"
+                axes.plot(curve.dates, curve.model * MM_PER_M, color=colour, lw=1.6, ls="--", label=label)
     _share_scale(motion)
     if residuals:
         legend(motion[0], loc="upper right", ncols=4)
@@ -259,7 +257,7 @@ def lag_figure(curves: Sequence[LagCurve], *, title: str) -> FigureResult:
             verdict = "no lag claimed"
         dress(
             axes,
-            title=f"{curve.name} behind {curve.driver}: {verdict}, p = {curve.p_value:.2g}",
+            title=f"{curve.name} behind {_words(curve.driver)}: {verdict}, p = {curve.p_value:.2g}",
             xlabel="lag (days), + the motion follows" if k + n_columns >= len(curves) else "",
             ylabel="correlation of departures" if k % n_columns == 0 else "",
         )
@@ -309,7 +307,12 @@ def _draw(axes: Axes, curve: SiteCurve, colour: str) -> None:
         label=curve.track,
     )
     if curve.model is not None:
-        axes.plot(curve.dates, curve.model * MM_PER_M, color=INK, lw=1.0, label="trend and season")
+        label = f"trend and season, {curve.track}"
+        axes.plot(curve.dates, curve.model * MM_PER_M, color=colour, lw=1.2, label=label)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _legend_entries(panels: npt.NDArray[np.object_]) -> tuple[list[Any], list[str]]:

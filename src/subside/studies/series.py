@@ -390,8 +390,8 @@ def _results(
             "surrogates with the same mean year and spectrum; annual cycles alone are no evidence"
         ),
         "class_rule": (
-            "classes allow for a mean season only; wet and dry years can make ground that follows the rain look quadratic "
-            "or bilinear, which is then no evidence that its trend changed"
+            "classes allow for a mean season only; wet and dry years can make ground that follows the rain look "
+            "quadratic or bilinear, which is then no evidence that its trend changed"
         ),
     }
 

@@ -10,11 +10,20 @@ import numpy.typing as npt
 
 from subside import _check
 from subside.conventions import DAYS_PER_YEAR
-from subside.ops.series.noise import Dates, FloatArray, annual_columns, days_of, fit_noise, generalised, trend_columns
+from subside.ops.series.noise import (
+    Dates,
+    FloatArray,
+    SeriesNoise,
+    annual_columns,
+    days_of,
+    generalised,
+    likely_noises,
+    trend_columns,
+)
 from subside.ops.time_model import SEASON_MIN_SPAN_DAYS
 
 _EDGE: Final = 5
-_FLEXIBLE: Final = 4
+_FLEXIBLE: Final = 2
 
 
 @dataclass(frozen=True)
@@ -50,8 +59,9 @@ def rate_changes(
 
     The bend that explains most is added as long as noise of the fitted covariance explains as much at any of the
     candidate dates in less than ``alpha`` of the simulations (a parametric bootstrap of the largest F statistic;
-    Andrews 1993, Econometrica 61, for the problem). The noise is what a quartic polynomial and the season leave, so
-    that bends are not called noise. Five dates lie on each side of a bend and between bends.
+    Andrews 1993, Econometrica 61, for the problem). The noise is what a parabola and the season leave, so
+    that bends are not called noise; how long it is remembered is poorly known, so that every simulation draws its
+    memory from what the series allows. Five dates lie on each side of a bend and between bends.
 
     Parameters
     ----------
@@ -80,12 +90,13 @@ def rate_changes(
     if len(y) < 4 * _EDGE:
         return RateChanges(when[:0], empty, empty, empty)
     annual = annual_columns(days) if days[-1] - days[0] >= SEASON_MIN_SPAN_DAYS else np.zeros((len(days), 0))
-    noise = fit_noise(days, y, np.column_stack([trend_columns(days, _FLEXIBLE), annual]))
+    likely = likely_noises(days, y, np.column_stack([trend_columns(days, _FLEXIBLE), annual]))
+    noise = likely[0][0]
     base = np.column_stack([trend_columns(days), annual])
     hinges = np.maximum(np.subtract.outer(days, days), 0.0) / DAYS_PER_YEAR
     candidates = np.arange(_EDGE, len(days) - _EDGE)
     rng = np.random.default_rng(seed)
-    simulated = rng.standard_normal((len(days), n_simulations))
+    simulated = noise.whiten(_drawn(likely, n_simulations, rng))
     white_y = noise.whiten(y[:, None])
     chosen: list[int] = []
     p_values: list[float] = []
@@ -106,6 +117,18 @@ def rate_changes(
     hat = generalised(np.column_stack([base, hinges[:, chosen]]), noise)[base.shape[1] :]
     std = np.sqrt(np.diag(hat @ noise.covariance @ hat.T))
     return RateChanges(when[chosen], hat @ y, std, np.array(p_values))
+
+
+def _drawn(likely: list[tuple[SeriesNoise, float]], n: int, rng: np.random.Generator) -> FloatArray:
+    """Simulated noise, (date, n), each of a memory drawn by its probability; only its form matters."""
+    counts = rng.multinomial(n, [p for _, p in likely])
+    parts = [
+        np.linalg.cholesky(noise.correlation) @ rng.standard_normal((len(noise.days), k))
+        for (noise, _), k in zip(likely, counts, strict=True)
+        if k
+    ]
+    result: FloatArray = np.concatenate(parts, axis=1)
+    return result
 
 
 def _left(columns: FloatArray, basis: FloatArray) -> FloatArray:

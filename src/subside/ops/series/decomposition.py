@@ -101,6 +101,12 @@ class Decomposition:
     dof: float
     trend_form: str
 
+    @property
+    def rate_interval(self) -> tuple[float, float]:
+        """95 % interval of the rate, m/yr, of Student's t with the effective degrees of freedom."""
+        half = float(stats.t.ppf(1 - _TAIL, self.dof)) * self.rate_std
+        return self.rate - half, self.rate + half
+
 
 def decompose_series(
     dates: Dates,

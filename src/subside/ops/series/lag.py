@@ -111,21 +111,28 @@ class _Problem:
         """Inverse of the lower Cholesky factor of the correlation of the noise."""
         return self.noise.whiten(np.eye(len(self.days)))
 
-    def at(self, lag: float, anomalies: npt.NDArray[Any]) -> tuple[FloatArray, FloatArray, float]:
-        """Correlation and slope of each column of anomalies at a lag, and the squared length of what is explained."""
+    def at(self, lag: float, *anomalies: npt.NDArray[Any]) -> list[tuple[FloatArray, FloatArray, float]]:
+        """Correlation and slope of each column of each array at a lag, and the squared length of what is explained."""
         weights = self.driver.weights(self.days - lag)
         fixed = self.whitener @ np.column_stack([self.nuisance, weights @ self.driver.usual])
         u, s, _ = np.linalg.svd(fixed / np.linalg.norm(fixed, axis=0), full_matrices=False)
         basis = u[:, s > _FLAT * s[0]]
         y = self.whitener @ self.values
         y -= basis @ (basis.T @ y)
-        read = self.whitener @ weights
+        heard = weights.any(axis=0) & self.driver.is_known
+        read = self.whitener @ weights[:, heard]
         read -= basis @ (basis.T @ read)
+        y2 = float(y @ y)
+        return [(*self._compared(y, read, columns[heard], y2), y2) for columns in anomalies]
+
+    def _compared(
+        self, y: FloatArray, read: FloatArray, anomalies: npt.NDArray[Any], y2: float
+    ) -> tuple[FloatArray, FloatArray]:
         x = read.astype(anomalies.dtype) @ anomalies
-        x2, y2 = np.einsum("ij,ij->j", x, x).astype(np.float64), float(y @ y)
-        product = self.driver.sign * (y.astype(x.dtype) @ x).astype(np.float64)
+        x2 = np.einsum("ij,ij->j", x, x).astype(np.float64)
+        product = self.driver.sign * ((y @ read).astype(x.dtype) @ anomalies).astype(np.float64)
         scale = np.maximum(x2, np.finfo(np.float32).tiny)
-        return product / np.sqrt(scale * max(y2, np.finfo(np.float64).tiny)), product / scale, y2
+        return product / np.sqrt(scale * max(y2, np.finfo(np.float64).tiny)), product / scale
 
 
 def lag_behind(
@@ -185,17 +192,17 @@ def lag_behind(
     lags: FloatArray = step * np.arange(-n_steps, n_steps + 1, dtype=np.float64)
     problem = _with_noise_beside(problem, lags[lags >= 0])
     anomalies = np.column_stack([problem.driver.anomaly, phase_random(problem.driver, n_surrogates, rng)])
-    own = [problem.at(lag, anomalies[:, :1]) for lag in lags]
     drawn = anomalies[:, 1:].astype(np.float32)
-    by_chance = np.array([problem.at(lag, drawn)[0] for lag in lags])
-    r = np.column_stack([[f[0][0] for f in own], by_chance])
+    both = [problem.at(lag, anomalies[:, :1], drawn) for lag in lags]
+    own = [f[0] for f in both]
+    r = np.column_stack([[f[0][0] for f in own], [f[1][0] for f in both]])
     after = lags >= 0
     largest = r[after].max(axis=0)
     p = float((1 + np.count_nonzero(largest[1:] >= largest[0])) / (n_surrogates + 1))
     residual = np.array([f[2] * (1 - max(f[0][0], 0.0) ** 2) for f in own])[after]
     lag, interval = _profile(lags[after], residual, len(problem.days) - problem.nuisance.shape[1] - 5.0)
     positive = bool(largest[0] > 0)
-    slope = float(problem.at(lag, anomalies[:, :1])[1][0]) * driver.sign if positive else np.nan
+    slope = float(problem.at(lag, anomalies[:, :1])[0][1][0]) * driver.sign if positive else np.nan
     season = _season(problem)
     cycle = _cycle_lag(problem, season)
     claimed, reason = _verdict(p, alpha, lag, interval, max_lag=max_lag, cycle=cycle)
@@ -254,7 +261,7 @@ def _problem(dates: Dates, values: FloatArray, driver: Driver, max_lag: float) -
 def _with_noise_beside(problem: _Problem, lags: FloatArray) -> _Problem:
     """The same with the noise that is left beside the driver at its best lag, which is so not called noise."""
     anomaly = problem.driver.anomaly[:, None]
-    best = lags[int(np.argmax([problem.at(lag, anomaly)[0][0] for lag in lags]))]
+    best = lags[int(np.argmax([problem.at(lag, anomaly)[0][0][0] for lag in lags]))]
     weights = problem.driver.weights(problem.days - best)
     beside = np.column_stack([problem.nuisance, weights @ problem.driver.usual, weights @ anomaly])
     beside /= np.linalg.norm(beside, axis=0)

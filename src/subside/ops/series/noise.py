@@ -19,6 +19,7 @@ Dates = npt.NDArray[np.datetime64]
 _MEMORIES: Final = (15.0, 30.0, 60.0, 120.0, 240.0)
 _SHARES: Final = (0.25, 0.5, 0.75, 0.95)
 _LEAST_DOF: Final = 3.0
+_WHITE_ODDS: Final = 3.0
 _EPOCH: Final = np.datetime64("1970-01-01", "D")
 
 
@@ -115,6 +116,33 @@ def fit_noise(days: FloatArray, values: FloatArray, design: FloatArray) -> Serie
     ArgumentError
         If fewer than four dates are left over by the model.
     """
+    return likely_noises(days, values, design)[0][0]
+
+
+def likely_noises(days: FloatArray, values: FloatArray, design: FloatArray) -> list[tuple[SeriesNoise, float]]:
+    """Every memory and share of the grid of :func:`fit_noise` with its probability, the most likely first.
+
+    Three quarters of the prior probability are white noise, the rest is spread evenly over the rest of the grid.
+
+    Parameters
+    ----------
+    days : ndarray of float64, (date,)
+        Days, ascending.
+    values : ndarray of float64, (date,)
+        Finite.
+    design : ndarray of float64, (date, parameter)
+        Full rank.
+
+    Returns
+    -------
+    list of tuple of SeriesNoise and float
+        The first is that of greatest likelihood; probabilities sum to 1.
+
+    Raises
+    ------
+    ArgumentError
+        If fewer than four dates are left over by the model.
+    """
     _check.shape((len(days),), values=values)
     basis = null_space(design.T)
     left = basis.shape[1]
@@ -122,15 +150,18 @@ def fit_noise(days: FloatArray, values: FloatArray, design: FloatArray) -> Serie
         raise ArgumentError(f"`values` must hold at least {design.shape[1] + 4} dates, got {len(days)}")
     residual = basis.T @ values
     if not residual.any():
-        return SeriesNoise(days, 0.0, 0.0, 0.0)
-    best, found = np.inf, (0.0, 0.0, 1.0)
-    for memory, share in [(0.0, 0.0), *((m, s) for m in _MEMORIES for s in _SHARES)]:
+        return [(SeriesNoise(days, 0.0, 0.0, 0.0), 1.0)]
+    grid = [(0.0, 0.0), *((m, s) for m in _MEMORIES for s in _SHARES)]
+    scores, found = np.zeros(len(grid)), []
+    for k, (memory, share) in enumerate(grid):
         factor = cho_factor(basis.T @ _correlation(days, memory, share) @ basis, lower=True)
         quadratic = float(residual @ cho_solve(factor, residual)) / left
-        score = left * np.log(quadratic) + 2 * float(np.log(np.diag(factor[0])).sum())
-        if score < best:
-            best, found = score, (memory, share, quadratic)
-    return SeriesNoise(days, found[2], found[0], found[1])
+        scores[k] = left * np.log(quadratic) + 2 * float(np.log(np.diag(factor[0])).sum())
+        found.append(SeriesNoise(days, quadratic, memory, share))
+    weight = np.exp(-0.5 * (scores - scores.min()))
+    weight[0] *= _WHITE_ODDS * (len(grid) - 1)
+    weight /= weight.sum()
+    return [(found[k], float(weight[k])) for k in np.argsort(scores, kind="stable")]
 
 
 def generalised(design: FloatArray, noise: SeriesNoise) -> FloatArray:
