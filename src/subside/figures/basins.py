@@ -119,7 +119,7 @@ def gallery_figure(data: GalleryInput) -> FigureResult:
     n_columns = 3 if ratio > 0.5 else 2
     n_rows = math.ceil(len(pairs) / n_columns)
     width = 9.6
-    height = float(np.clip(width / n_columns * ratio, 1.2, 4.5)) * n_rows + 0.6 * n_rows + 0.7
+    height = float(np.clip((width - 1.7) / n_columns * ratio, 1.0, 4.5)) * n_rows + 0.3 * n_rows + 0.8
     cycle = f"one cycle of colour is {data.fringe * 100:.2f} cm along the line of sight"
     title = f"Wrapped interferograms of box {data.name}: {cycle}"
     figure = new_figure(width, height, title)
@@ -136,7 +136,7 @@ def gallery_figure(data: GalleryInput) -> FigureResult:
         for kind, longitude, latitude in data.outlines:
             axes.plot(longitude, latitude, color=INK, linewidth=1.1, linestyle=_LINE_OF_KIND.get(kind, ":"))
         dress(axes, title=pair.title, grid=False)
-        axes.title.set_fontsize(7.5)
+        axes.title.set_fontsize(7.0)
         axes.set_xlim(west, east)
         axes.set_ylim(south, north)
         axes.set_aspect(aspect)
@@ -334,7 +334,7 @@ def basin_map_figure(data: BasinMapInput) -> FigureResult:
         colour = {"mine": ACCENT, "fault": MUTED}.get(label, "#6a8d3a")
         _outline(axes, shape, color=colour, linewidth=1.0)
     for name, kind, shape in data.basins:
-        _outline(axes, shape, color=INK, linewidth=1.4, linestyle=_LINE_OF_KIND[kind])
+        _outline(axes, _smoothed(shape, data.cell), color=INK, linewidth=1.4, linestyle=_LINE_OF_KIND[kind])
         place = shape.representative_point()
         axes.annotate(
             name, (place.x / _KM, place.y / _KM), fontsize=8, color=INK, ha="center", va="center", clip_on=True
@@ -347,6 +347,12 @@ def basin_map_figure(data: BasinMapInput) -> FigureResult:
     figure.legend(handles=handles, loc="outside lower left", ncols=6, fontsize=8, frameon=False)
     axes.grid(color=GRID, linewidth=0.4)
     return FigureResult(figure, {"n_basins": len(data.basins), "scale_mm_yr": number(limit)})
+
+
+def _smoothed(shape: Any, cell: float) -> Any:
+    """Outline without the steps of its cells."""
+    smooth = shape.buffer(cell).buffer(-1.5 * cell).buffer(0.5 * cell).simplify(0.1 * cell)
+    return shape if smooth.is_empty else smooth
 
 
 def _outline(axes: Axes, shape: Any, **style: Any) -> None:

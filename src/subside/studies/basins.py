@@ -15,7 +15,7 @@ from pydantic import Field
 from rich.console import Console
 
 from subside.conventions import DAYS_PER_YEAR, MM_PER_M, SENTINEL1_WAVELENGTH, PointFlag
-from subside.errors import ArgumentError, UnknownQuantityError
+from subside.errors import ArgumentError
 from subside.figures.basins import (
     BasinMapInput,
     FringeRateInput,
@@ -32,10 +32,11 @@ from subside.model.points import GEOGRAPHIC, PointSet, transform
 from subside.ops.basins.aliasing import AliasOptions, AliasRisk, alias_risk
 from subside.ops.basins.classify import ClassifiedBasin, KindRules, Surroundings, classify_basins
 from subside.ops.basins.outline import OutlineRule, RateGrid, outline_basins, rate_grid
-from subside.ops.basins.probability_integral import PanelFit, fit_panel
+from subside.ops.basins.probability_integral import PanelFit
 from subside.ops.point_covariance import fit_error_correlation, independent_errors
 from subside.stages.point_sources import pair_spans
 from subside.studies.basin_boxes import Box, BoxPairs, read_box
+from subside.studies.basin_panels import fit_panels
 from subside.studies.output import StudyFolder, StudyParameters
 
 FloatArray = npt.NDArray[np.float64]
@@ -139,7 +140,9 @@ def run_basins(
     tracks = [_flagged(t, r) for t, r in zip(tracks, risks, strict=True)]
     grid = rate_grid(tracks, [r.is_at_risk for r in risks], cell=parameters.cell)
     found = _classified(tracks, grid, around, (parameters, folder, console))
-    fits = _fits(tracks, found, folder, console) if parameters.fit_panels else {}
+    fits, refused = fit_panels(tracks, found) if parameters.fit_panels else ({}, [])
+    for message in refused:
+        _tell(message, folder, console)
     mask = [_mask(t, r) for t, r in zip(tracks, risks, strict=True)]
     _write(folder, found, fits, dict(zip([t.name for t in tracks], mask, strict=True)), crs)
     _figures(folder, (tracks, risks, mask), grid, found, around)
@@ -220,38 +223,6 @@ def _classified(
         fault_reach=parameters.fault_reach,
     )
     return classify_basins(basins, years=years, around=around, rules=rules)
-
-
-def _fits(
-    tracks: Sequence[PointSet], found: Sequence[ClassifiedBasin], folder: StudyFolder, console: Console
-) -> dict[int, PanelFit]:
-    fits = {}
-    for k, one in enumerate(found, start=1):
-        if one.kind != "primary":
-            continue
-        zone = one.basin.outline.buffer(300.0)
-        shapely.prepare(zone)
-        parts = [t.subset((t.flags == 0) & shapely.contains_xy(zone, t.easting, t.northing)) for t in tracks]
-        east, north, up, std = (
-            np.concatenate(columns)
-            for columns in zip(
-                *[(p.easting, p.northing, p.velocity / p.los[:, 2], p.velocity_std / p.los[:, 2]) for p in parts],
-                strict=True,
-            )
-        )
-        known = np.isfinite(up) & np.isfinite(std) & (std > 0)
-        try:
-            fits[k] = fit_panel(east[known], north[known], up[known], std[known])
-        except ArgumentError:
-            _tell(
-                f"no mined panel is fitted to basin {k}: {known.sum()} trusted points there have a rate and its standard "
-                "deviation, 20 are needed",
-                folder,
-                console,
-            )
-        except UnknownQuantityError as error:
-            _tell(f"no mined panel is fitted to basin {k}: {error}", folder, console)
-    return fits
 
 
 def _mask(track: PointSet, risk: AliasRisk) -> list[Any]:

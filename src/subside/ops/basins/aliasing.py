@@ -46,18 +46,27 @@ class AliasOptions:
     untrusted_share : float
         Share of points with open loops in a neighbourhood that puts it at risk, where motion also takes up a quarter of
         the allowance: loops stay open for want of coherence as well.
+    least_load : float
+        Scatter below this share of the limit, times the allowance, is noise however calm the rest of the scene is.
     cell : float
         Side of the cells in which voids are looked for, m.
     void : float
-        Shortest side of a void, m.
+        Shortest side of a void, m, in whole cells.
+    seed_share : float
+        Share of a neighbourhood that must show a reason for the reason of one point to count: a lone one is an outlier.
+    growth_share : float
+        Share of a neighbourhood at risk that puts a point at risk too: what is folded can look calm.
     """
 
     allowance: float = 0.5
     neighbours: int = 16
     roughness: float = 5.0
     untrusted_share: float = 0.5
+    least_load: float = 0.1
     cell: float = 50.0
     void: float = 150.0
+    seed_share: float = 0.2
+    growth_share: float = 0.3
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -65,6 +74,11 @@ class AliasOptions:
         _check.in_range(6, 200, neighbours=self.neighbours)
         _check.in_range(1.0, 100.0, roughness=self.roughness)
         _check.in_range(0.0, 1.0, untrusted_share=self.untrusted_share)
+        _check.in_range(0.0, 1.0, least_load=self.least_load)
+        _check.in_range(1.0, 10_000.0, cell=self.cell)
+        _check.in_range(self.cell, 100_000.0, void=self.void)
+        _check.in_range(0.0, 1.0, seed_share=self.seed_share)
+        _check.in_range(0.0, 1.0, growth_share=self.growth_share)
 
 
 @dataclass(frozen=True)
@@ -143,14 +157,14 @@ def alias_risk(
     load = fits.gradient * fits.spacing / limit
     is_steep = load > rules.allowance
     usual = _usual_roughness(fits.roughness, points.kind[known])
-    least = rules.allowance * limit / 10.0
+    least = rules.allowance * limit * rules.least_load
     is_rough = fits.roughness > np.maximum(rules.roughness * usual, least)
     is_open = _share(fits.tree, place, untrusted, rules.neighbours) > rules.untrusted_share
     is_open &= load > rules.allowance / 4.0
     is_void = _void_edges(place, fits.gradient, limit=limit, rules=rules)
     own = is_steep | is_rough | is_open | is_void
-    spread = own & (_share(fits.tree, place, own, rules.neighbours) > 0.2)
-    around = _share(fits.tree, place, spread, rules.neighbours) > 0.3
+    spread = own & (_share(fits.tree, place, own, rules.neighbours) > rules.seed_share)
+    around = _share(fits.tree, place, spread, rules.neighbours) > rules.growth_share
     return AliasRisk(
         is_at_risk=_scattered(spread | around, known, n),
         is_steep=_scattered(is_steep, known, n),
@@ -254,28 +268,25 @@ def _share(tree: cKDTree, place: FloatArray, is_one: BoolArray, n_neighbours: in
 
 
 def _void_edges(place: FloatArray, gradient: FloatArray, *, limit: float, rules: AliasOptions) -> BoolArray:
-    """Points at the edge of voids across which the gradient of the edge would break the limit from cell to cell."""
-    cell = rules.cell
-    origin = place.min(axis=0)
-    index = ((place - origin) / cell).astype(np.int64)
+    """Points at the edge of voids across which the gradient of the edge would break the limit.
+
+    The edge is judged piece by piece: ground outside the scene joins voids that have nothing to do with each other.
+    """
+    index = ((place - place.min(axis=0)) / rules.cell).astype(np.int64)
     shape = tuple(index.max(axis=0) + 1)
     flat = np.ravel_multi_index((index[:, 0], index[:, 1]), shape)
-    count = np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape)
-    reach = max(int(np.ceil(rules.void / cell / 2)), 1)
-    block = np.ones((2 * reach + 1, 2 * reach + 1), bool)
-    occupied = count > 0
-    opened = ndimage.binary_opening(~occupied, structure=block)
-    labels, n_voids = ndimage.label(opened)
-    if n_voids == 0:
+    occupied = (np.bincount(flat, minlength=shape[0] * shape[1]) > 0).reshape(shape)
+    side = max(round(rules.void / rules.cell), 1)
+    void = ndimage.binary_opening(~occupied, structure=np.ones((side, side), bool))
+    if not void.any():
         return np.zeros(len(place), bool)
+    is_steep = gradient * rules.void > rules.allowance * limit
     steep = np.zeros(shape).ravel()
-    np.maximum.at(steep, flat, np.where(gradient * rules.void > rules.allowance * limit, 1.0, 0.0))
-    ring = ndimage.maximum_filter(labels, size=2 * reach + 3)
-    in_ring = (ring > 0) & occupied
-    n_ring = np.bincount(ring[in_ring], minlength=n_voids + 1)
-    n_steep = np.bincount(ring[in_ring], steep.reshape(shape)[in_ring], minlength=n_voids + 1)
-    is_bad = n_steep > 0.5 * np.maximum(n_ring, 1)
-    is_bad[0] = False
-    touches = is_bad[ring] & occupied
-    result: BoolArray = touches.ravel()[flat]
+    np.maximum.at(steep, flat, is_steep.astype(np.float64))
+    edge = ndimage.maximum_filter(void, size=2 * (side // 2 + 1) + 1) & occupied
+    reach = 2 * side + 1
+    n_edge = ndimage.uniform_filter(edge.astype(np.float64), reach, mode="constant")
+    n_steep = ndimage.uniform_filter(edge * steep.reshape(shape), reach, mode="constant")
+    is_bad = edge & (n_steep > 0.5 * n_edge)
+    result: BoolArray = is_bad.ravel()[flat]
     return result

@@ -51,7 +51,7 @@ class KindRules:
     cumulative : float
         Subsidence in four years beyond which mining is direct, m.
     linearity : float
-        Share of the motion that a straight line must explain in a secondary basin.
+        Share of the trend that a straight line must explain in a secondary basin; noise does not count.
     reach : float
         Distance from a mine or a primary basin within which a linear basin is secondary, m.
     fault_reach : float
@@ -244,11 +244,11 @@ def _along_faults(
         return float("nan"), float("nan")
     zone = shapely.union_all([f.buffer(rules.fault_reach) for f in faults])
     shapely.prepare(zone)
-    share = float(basin.outline.intersection(zone).area / basin.outline.area)
+    simple = basin.outline.simplify(50.0)
+    share = float(simple.intersection(zone).area / simple.area)
     west, south, east, north = shapely.total_bounds([*(b.outline for b in basins), *faults])
     rng = np.random.default_rng(seed)
     centre = shapely.Point(basin.easting, basin.northing)
-    simple = basin.outline.simplify(50.0)
     at_least = 0
     for x, y, turn in zip(
         rng.uniform(west, east, _DRAWS), rng.uniform(south, north, _DRAWS), rng.uniform(0, 360, _DRAWS), strict=True

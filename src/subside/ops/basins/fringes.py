@@ -83,7 +83,8 @@ class FringeRate:
         Gradient of the line-of-sight rate along each axis, (m/yr)/m, positive toward the satellite; NaN where no pair
         is coherent.
     std : ndarray of float64, (azimuth, range)
-        Standard deviation of either, from the scatter of the pairs; NaN with fewer than two.
+        Standard deviation of either, from the weighted scatter of the pairs over ``n - 1`` with the effective number
+        ``n = (sum w)^2 / sum w^2``; NaN with fewer than two pairs.
     coherence : ndarray of float64, (azimuth, range)
         Mean coherence of the pairs.
     """
@@ -99,12 +100,16 @@ class FringeRate:
         return np.hypot(self.azimuth, self.range)
 
 
-def fringe_rate(pairs: list[LookedPair], *, spacing: tuple[float, float], wavelength: float) -> FringeRate:
+def fringe_rate(
+    pairs: list[LookedPair], *, spacing: tuple[float, float], wavelength: float, turn_limit: float = 0.5
+) -> FringeRate:
     """Estimate the gradient of the rate from the fringes of several interferograms.
 
     The phase difference of neighbouring looks, averaged as a phasor over five by five of them, is free of unwrapping
-    as long as it is less than half a cycle from look to look. Pairs are averaged with weights ``(days c)^2``, what a
-    steady motion and phase noise ask for.
+    as long as it is less than half a cycle from look to look. Pairs are averaged from the shortest to the longest with
+    weights ``(days c)^2``, what a steady motion and phase noise ask for; a look of a longer pair is left out where the
+    rate known from the shorter ones predicts too much of a turn for it. Where the shortest pair is beyond half a cycle
+    itself, the rate is folded and cannot be told.
 
     Parameters
     ----------
@@ -114,6 +119,8 @@ def fringe_rate(pairs: list[LookedPair], *, spacing: tuple[float, float], wavele
         Distance of looks along azimuth and ground range, m.
     wavelength : float
         m.
+    turn_limit : float
+        Share of half a cycle that the predicted turn from look to look may take up; the rest is for noise.
 
     Returns
     -------
@@ -129,25 +136,33 @@ def fringe_rate(pairs: list[LookedPair], *, spacing: tuple[float, float], wavele
     shape = pairs[0].interferogram.shape
     total = np.zeros((2, *shape))
     squares = np.zeros((2, *shape))
-    weight, count = np.zeros(shape), np.zeros(shape)
+    weight, weight_squares, count = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     coherence = np.zeros(shape)
     scale = -wavelength / (4.0 * np.pi)
-    for pair in pairs:
+    steps = np.reshape(spacing, (2, 1, 1))
+    for pair in sorted(pairs, key=lambda one: one.days):
         length = np.abs(pair.interferogram)
         coherence += length / len(pairs)
-        usable = ndimage.uniform_filter(length, _SMOOTH) > _LEAST_COHERENCE
+        years = pair.days / DAYS_PER_YEAR
+        known_rate = np.divide(total, weight, out=np.zeros(total.shape), where=weight > 0)
+        turn = np.abs(known_rate * steps * years / scale).max(axis=0)
+        usable = (ndimage.uniform_filter(length, _SMOOTH) > _LEAST_COHERENCE) & (turn <= turn_limit * np.pi)
         w = np.where(usable, (pair.days * length) ** 2, 0.0)
         weight += w
+        weight_squares += w**2
         count += usable
         for axis in (0, 1):
-            rate = _turn(pair.interferogram, axis) / spacing[axis] * scale * DAYS_PER_YEAR / pair.days
+            rate = _turn(pair.interferogram, axis) / spacing[axis] * scale / years
             total[axis] += w * rate
             squares[axis] += w * rate**2
     known = weight > 0
     mean = np.divide(total, weight, out=np.full(total.shape, np.nan), where=known)
     spread = np.divide(squares, weight, out=np.full(total.shape, np.nan), where=known) - mean**2
-    std = np.sqrt(np.maximum(spread, 0.0).mean(axis=0) / np.maximum(count - 1, 1))
-    return FringeRate(mean[0], mean[1], np.where(count >= 2, std, np.nan), coherence)
+    surplus = np.divide(weight**2, weight_squares, out=np.ones(shape), where=weight_squares > 0) - 1.0
+    enough = (count >= 2) & (surplus > 0)
+    variance = np.maximum(spread, 0.0).mean(axis=0)
+    std = np.sqrt(np.divide(variance, surplus, out=np.full(shape, np.nan), where=enough))
+    return FringeRate(mean[0], mean[1], std, coherence)
 
 
 def _turn(interferogram: ComplexArray, axis: int) -> FloatArray:

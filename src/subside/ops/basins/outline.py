@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import shapely
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from subside.errors import ArgumentError
 from subside.model.points import PointSet, read_rows
@@ -139,7 +139,9 @@ class Basin:
     cumulative : float
         Motion at the fastest cell over the dates, m.
     linearity : float
-        Share of the motion of its mean series that a straight line explains; NaN without series.
+        Share of the trend of its mean series that a straight line explains: 1 where a cubic is no better than a line
+        beyond chance (F test, 1 %), else the variance explained by the line over that by the cubic. Noise does not
+        lower it. NaN without series.
     """
 
     outline: Any
@@ -306,7 +308,7 @@ def _volume_std(
 
 
 def _linearity(tracks: Sequence[PointSet], outline: Any) -> float:
-    """Least share over the tracks of the mean series' variance that a line explains."""
+    """Least share over the tracks of the mean series' trend that a line explains."""
     shapely.prepare(outline)
     shares = []
     for track in tracks:
@@ -319,7 +321,22 @@ def _linearity(tracks: Sequence[PointSet], outline: Any) -> float:
         series = np.nanmean(read_rows(track.displacement, chosen).astype(np.float64), axis=0)
         known = np.isfinite(series)
         years, values = track.years[known], series[known]
-        residual = values - np.polyval(np.polyfit(years, values, 1), years)
-        total = float(np.sum((values - values.mean()) ** 2))
-        shares.append(1.0 - float(np.sum(residual**2)) / total if total > 0 else np.nan)
+        if len(values) >= _FEWEST_SERIES:
+            shares.append(_line_share(years, values))
     return float(min(shares)) if shares else float("nan")
+
+
+_SIGNIFICANCE: Final = 0.01
+
+
+def _line_share(years: FloatArray, values: FloatArray) -> float:
+    """Variance that a line explains over that of a cubic; 1 where the cubic is no better beyond chance."""
+    x = 2.0 * (years - years[0]) / (years[-1] - years[0]) - 1.0
+    left = [float(np.sum((values - np.polyval(np.polyfit(x, values, degree), x)) ** 2)) for degree in (0, 1, 3)]
+    freedom = len(values) - 4
+    if left[1] <= 1e-12 * left[0]:
+        return 1.0
+    ratio = (left[1] - left[2]) / 2.0 / max(left[2] / freedom, 1e-300)
+    if stats.f.sf(ratio, 2, freedom) > _SIGNIFICANCE:
+        return 1.0
+    return (left[0] - left[1]) / (left[0] - left[2])

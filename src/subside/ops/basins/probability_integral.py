@@ -14,12 +14,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 from scipy.optimize import least_squares
+from scipy.spatial import cKDTree
 
 from subside.errors import ArgumentError, UnknownQuantityError
 
 FloatArray = npt.NDArray[np.float64]
 
 _FEWEST: Final = 20
+_STARTS: Final = (0.0, 45.0, 90.0, 135.0)
+"""Azimuths from which the fit starts, degree."""
+_LEAST_COVERED: Final = 0.5
 _NAMES: Final = ("easting", "northing", "length", "width", "azimuth_deg", "subsidence", "radius")
 
 
@@ -143,6 +147,8 @@ def fit_panel(
 ) -> PanelFit:
     """Fit a panel to vertical rates by bounded least squares with a soft loss against outliers.
 
+    Four azimuths are tried as a start; the length is the longer side.
+
     Parameters
     ----------
     easting, northing : ndarray of float64, (point,)
@@ -163,6 +169,8 @@ def fit_panel(
     UnknownQuantityError
         If the points leave out the middle of the basin, or cannot tell its parameters apart.
     """
+    if not (np.isfinite(up).all() and np.isfinite(std).all() and np.all(std > 0)):
+        raise ArgumentError("`up` and `std` must be finite and `std` positive: leave out rates that are not known")
     if len(up) < _FEWEST:
         raise ArgumentError(f"`up` must hold at least {_FEWEST} rates, got {len(up)}")
     deepest = np.argsort(up)[: max(len(up) // 20, 3)]
@@ -170,7 +178,6 @@ def fit_panel(
     depth = max(float(-np.quantile(up, 0.02)), 1e-3)
     half = up < -0.5 * depth
     reach = float(np.sqrt(np.cov(easting[half], northing[half]).trace())) if half.sum() > 2 else 200.0
-    start = np.array([*centre, 2.0 * reach, 1.6 * reach, 45.0, 1.3 * depth, 0.8 * reach])
     scale = np.array([reach, reach, reach, reach, 30.0, depth, reach])
     low = np.array([*(centre - 3 * reach), 0.2 * reach, 0.2 * reach, -180.0, 0.2 * depth, 0.1 * reach])
     high = np.array([*(centre + 3 * reach), 12 * reach, 12 * reach, 360.0, 20.0 * depth, 6.0 * reach])
@@ -178,25 +185,44 @@ def fit_panel(
     def residual(values: FloatArray) -> FloatArray:
         return (surface_motion(MinedPanel(*values), easting, northing).up - up) / std
 
-    found = least_squares(
-        residual, np.clip(start, low, high), bounds=(low, high), x_scale=scale, loss="soft_l1", f_scale=2.0
-    )
+    tries = []
+    for azimuth in _STARTS:
+        start = np.array([*centre, 2.0 * reach, 1.6 * reach, azimuth, 1.3 * depth, 0.8 * reach])
+        tries.append(
+            least_squares(
+                residual, np.clip(start, low, high), bounds=(low, high), x_scale=scale, loss="soft_l1", f_scale=2.0
+            )
+        )
+    found = min(tries, key=lambda one: float(one.cost))
     scaled = found.jac * scale
     values = np.linalg.svd(scaled, compute_uv=False)
-    gap = float(np.hypot(easting - found.x[0], northing - found.x[1]).min())
+    covered = _covered_share(found.x, easting, northing)
     condition = float((values[0] / max(values[-1], 1e-300)) ** 2)
-    if gap > found.x[6] or condition > max_condition:
+    if covered < _LEAST_COVERED or condition > max_condition:
         raise UnknownQuantityError(
-            f"the rates do not determine a mined panel: the nearest point is {gap:.0f} m from the middle of the basin "
-            f"(radius of influence {found.x[6]:.0f} m), condition {condition:.2g}. The middle of a basin that is lost "
-            "to aliasing cannot be reconstructed."
+            "the rates do not determine a mined panel: trusted points cover "
+            f"{100 * covered:.0f} % of the ground within half a radius of influence ({found.x[6] / 2:.0f} m) of the "
+            f"middle of the basin, {100 * _LEAST_COVERED:.0f} % are needed; condition {condition:.2g}. The middle of a "
+            "basin that is lost to aliasing cannot be "
+            "reconstructed."
         )
     covariance = np.linalg.inv(scaled.T @ scaled) * np.outer(scale, scale)
     spread = max(float(np.mean(found.fun**2)) * len(up) / (len(up) - len(_NAMES)), 1.0)
     rms = float(np.sqrt(np.mean((found.fun * std) ** 2)))
-    return PanelFit(
-        MinedPanel(*map(float, found.x)),
-        MinedPanel(*map(float, np.sqrt(np.diag(covariance) * spread))),
-        rms,
-        len(up),
-    )
+    estimate, sigma = found.x.copy(), np.sqrt(np.diag(covariance) * spread)
+    if estimate[2] < estimate[3]:
+        estimate[[2, 3]], sigma[[2, 3]] = estimate[[3, 2]], sigma[[3, 2]]
+        estimate[4] += 90.0
+    estimate[4] %= 180.0
+    return PanelFit(MinedPanel(*map(float, estimate)), MinedPanel(*map(float, sigma)), rms, len(up))
+
+
+def _covered_share(values: FloatArray, easting: FloatArray, northing: FloatArray) -> float:
+    """Share of the ground within half a radius of the middle that has a point within a quarter of a radius."""
+    radius = values[6]
+    steps = np.arange(-4, 5) / 8.0
+    x, y = (v.ravel() * radius for v in np.meshgrid(steps, steps))
+    inside = np.hypot(x, y) <= 0.5 * radius
+    nodes = np.column_stack([values[0] + x[inside], values[1] + y[inside]])
+    distance, _ = cKDTree(np.column_stack([easting, northing])).query(nodes)
+    return float(np.mean(distance <= 0.25 * radius))
