@@ -1,0 +1,119 @@
+"use strict";
+/* The map: points as binary attributes, overlays, scale bar, keyboard. Coordinates are metres of the local projection. */
+Subside.createMap = function (element, projection, events) {
+  const LARGEST_ZOOM = 4, SMALLEST_ZOOM = -16;
+  const FLAT = { depthWriteEnabled: false, depthCompare: "always" };
+  let view = { target: [0, 0, 0], zoom: -8, minZoom: SMALLEST_ZOOM, maxZoom: LARGEST_ZOOM };
+  let sets = [], overlays = { lines: [], rings: [], dots: [], texts: [] };
+
+  const instance = new deck.Deck({
+    parent: element,
+    views: new deck.OrthographicView({ id: "map", flipY: false,
+      controller: { doubleClickZoom: false, keyboard: false, dragRotate: false, inertia: 200 } }),
+    viewState: view,
+    useDevicePixels: Math.min(window.devicePixelRatio || 1, 2),
+    getCursor: ({ isDragging }) => (isDragging ? "grabbing" : "crosshair"),
+    onViewStateChange: ({ viewState }) => moveTo(viewState),
+    onClick: (info, event) => events.onClick(unproject(info.x, info.y), Boolean(event.srcEvent && event.srcEvent.shiftKey)),
+    onHover: (info) => events.onHover(info.x == null || info.x < 0 ? null : unproject(info.x, info.y)),
+    onResize: () => moveTo(view),
+    onError: (error) => events.onError(error),
+  });
+
+  const scalar = (zoom) => (Array.isArray(zoom) ? zoom[0] : zoom);
+  const metresPerPixel = () => 2 ** -view.zoom;
+
+  function moveTo(next) {
+    const zoom = Math.min(Math.max(scalar(next.zoom), SMALLEST_ZOOM), LARGEST_ZOOM);
+    const isZoomed = zoom !== view.zoom;
+    view = { target: [next.target[0], next.target[1], 0], zoom, minZoom: SMALLEST_ZOOM, maxZoom: LARGEST_ZOOM };
+    instance.setProps(isZoomed ? { viewState: view, layers: layers() } : { viewState: view });
+    drawScale();
+    events.onMove();
+  }
+
+  const size = () => [element.clientWidth, element.clientHeight];
+
+  function unproject(px, py) {
+    const [w, h] = size(), m = metresPerPixel();
+    return [view.target[0] + (px - w / 2) * m, view.target[1] - (py - h / 2) * m];
+  }
+
+  function project(x, y) {
+    const [w, h] = size(), m = metresPerPixel();
+    return [w / 2 + (x - view.target[0]) / m, h / 2 - (y - view.target[1]) / m];
+  }
+
+  function fit([x0, y0, x1, y1]) {
+    const [w, h] = size();
+    const perPixel = Math.max((x1 - x0) / Math.max(w - 60, 60), (y1 - y0) / Math.max(h - 110, 60), 0.5);
+    moveTo({ target: [(x0 + x1) / 2, (y0 + y1) / 2, 0], zoom: -Math.log2(perPixel) });
+  }
+
+  function radius(n) {
+    const least = n > 300000 ? 1.2 : n > 30000 ? 1.8 : 2.6;
+    return Math.min(Math.max(9 / metresPerPixel(), least), 7);
+  }
+
+  function pointLayers() {
+    return sets.map((s, k) => new deck.ScatterplotLayer({
+      id: `points-${k}`,
+      data: s.data,
+      getRadius: 1, radiusUnits: "pixels", radiusScale: radius(s.data.length),
+      stroked: false, parameters: FLAT,
+    }));
+  }
+
+  function overlayLayers() {
+    const path = (id, data, more) => new deck.PathLayer(Object.assign({ id, data, getPath: (d) => d.path,
+      getColor: (d) => d.colour, getWidth: (d) => d.width, widthUnits: "pixels", jointRounded: true, parameters: FLAT }, more));
+    return [
+      path("casing", overlays.lines.filter((d) => d.casing), { getColor: [255, 255, 255, 220], getWidth: (d) => d.width + 2.5 }),
+      path("lines", overlays.lines),
+      new deck.ScatterplotLayer({ id: "dots", data: overlays.dots, getPosition: (d) => d.at, getFillColor: (d) => d.colour,
+        getLineColor: [255, 255, 255], getRadius: (d) => d.radius, radiusUnits: "pixels", stroked: true,
+        lineWidthUnits: "pixels", getLineWidth: 1.5, parameters: FLAT }),
+      new deck.ScatterplotLayer({ id: "rings", data: overlays.rings, getPosition: (d) => d.at, filled: false, stroked: true,
+        getLineColor: (d) => d.colour, getRadius: (d) => d.radius, radiusUnits: "pixels", lineWidthUnits: "pixels",
+        getLineWidth: 3, parameters: FLAT }),
+      new deck.TextLayer({ id: "texts", data: overlays.texts, getPosition: (d) => d.at, getText: (d) => d.text, getSize: 12,
+        getColor: [20, 24, 30], getPixelOffset: (d) => d.shift || [0, -13], characterSet: "auto", fontFamily: "sans-serif",
+        fontWeight: 600, background: true, getBackgroundColor: [255, 255, 255, 190], backgroundPadding: [3, 1], parameters: FLAT }),
+    ];
+  }
+
+  const layers = () => [...pointLayers(), ...overlayLayers()];
+
+  function drawScale() {
+    const m = metresPerPixel() * projection.ground(view.target[1]);
+    const wanted = m * Math.min(140, element.clientWidth / 4);
+    const power = 10 ** Math.floor(Math.log10(wanted));
+    const length = [5, 2, 1].map((f) => f * power).find((v) => v <= wanted);
+    element.querySelector("#scale-bar").style.width = `${length / m}px`;
+    element.querySelector("#scale-text").textContent =
+      length >= 1000 ? `${length / 1000} km` : length >= 1 ? `${length} m` : `${length * 100} cm`;
+  }
+
+  function zoomBy(step) { moveTo({ target: view.target, zoom: view.zoom + step }); }
+
+  element.addEventListener("keydown", (event) => {
+    if (event.target !== element || event.ctrlKey || event.metaKey || event.altKey) return;
+    const [w, h] = size(), m = metresPerPixel() * 0.12, [x, y] = view.target;
+    const moves = { ArrowLeft: [-w * m, 0], ArrowRight: [w * m, 0], ArrowUp: [0, h * m], ArrowDown: [0, -h * m] };
+    if (moves[event.key]) moveTo({ target: [x + moves[event.key][0], y + moves[event.key][1], 0], zoom: view.zoom });
+    else if (event.key === "+" || event.key === "=") zoomBy(0.5);
+    else if (event.key === "-" || event.key === "_") zoomBy(-0.5);
+    else if (!events.onKey(event.key, [x, y], event.shiftKey)) return;
+    event.preventDefault();
+  });
+  element.addEventListener("dblclick", (event) => { if (!event.target.closest("button")) events.onKey("double", null, false); });
+
+  return {
+    fit, project, unproject, moveTo, zoomBy, metresPerPixel,
+    setPoints(next) { sets = next; instance.setProps({ layers: layers() }); },
+    setOverlays(next) { overlays = next; instance.setProps({ layers: layers() }); },
+    get view() { return view; },
+    get centre() { return [view.target[0], view.target[1]]; },
+    get deck() { return instance; },
+  };
+};

@@ -1,0 +1,234 @@
+"""The page and its numbers over HTTP on this machine, by the standard library."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import re
+import webbrowser
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from subside.errors import ArgumentError, SubsideError
+from subside.viewer.data import ViewerData
+
+log = logging.getLogger("subside")
+
+ASSETS: Final[Mapping[str, str]] = {
+    "index.html": "text/html; charset=utf-8",
+    "style.css": "text/css; charset=utf-8",
+    "uPlot.min.css": "text/css; charset=utf-8",
+    "deck.min.js": "text/javascript; charset=utf-8",
+    "uPlot.min.js": "text/javascript; charset=utf-8",
+    "statistics.js": "text/javascript; charset=utf-8",
+    "source.js": "text/javascript; charset=utf-8",
+    "charts.js": "text/javascript; charset=utf-8",
+    "map.js": "text/javascript; charset=utf-8",
+    "app.js": "text/javascript; charset=utf-8",
+    "deck.LICENSE.txt": "text/plain; charset=utf-8",
+    "uPlot.LICENSE.txt": "text/plain; charset=utf-8",
+}
+"""Files the page is made of and their types; nothing else is ever read from disk."""
+
+CONTENT_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'"
+)
+"""Content-Security-Policy of the page: nothing from another machine."""
+
+_BINARY: Final = "application/octet-stream"
+_JSON: Final = "application/json; charset=utf-8"
+_COLUMN: Final = re.compile(r"/data/(\d{1,4})/([a-z]{1,16})\.bin")
+_BLOCK: Final = re.compile(r"/data/(\d{1,4})/block/(\d{1,7})\.bin")
+_NAMES: Final = re.compile(r"/data/(\d{1,4})/block/(\d{1,7})\.json")
+
+
+def asset(name: str) -> bytes:
+    """Content of one file of the page, as installed.
+
+    Raises
+    ------
+    ArgumentError
+        For a name that is not in :data:`ASSETS`.
+    """
+    if name not in ASSETS:
+        raise ArgumentError(f"`name` must be a file of the page, got {name!r}")
+    return resources.files("subside.viewer").joinpath("assets", name).read_bytes()
+
+
+class ViewerServer(ThreadingHTTPServer):
+    """Serves one :class:`ViewerData`."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, address: tuple[str, int], data: ViewerData) -> None:
+        self.data = data
+        super().__init__(address, _Handler)
+
+    @property
+    def url(self) -> str:
+        """Address of the page."""
+        host, port = self.server_address[:2]
+        return f"http://{host!s}:{port}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Note a connection that broke; a browser that leaves is no fault."""
+        log.debug("viewer: a request from %s was not answered", client_address, exc_info=True)
+
+    def answer(self, path: str) -> tuple[bytes, str] | None:
+        """Body and type for a path; None where there is nothing."""
+        name = "index.html" if path == "/" else path[1:]
+        if name in ASSETS:
+            return asset(name), ASSETS[name]
+        if path == "/data/manifest.json":
+            return json.dumps(self.data.manifest(), allow_nan=False).encode(), _JSON
+        try:
+            return self._numbers(path)
+        except ArgumentError:
+            return None
+
+    def _numbers(self, path: str) -> tuple[bytes, str] | None:
+        if found := _COLUMN.fullmatch(path):
+            return self.data.column(int(found[1]), found[2]), _BINARY
+        if found := _BLOCK.fullmatch(path):
+            parts = self.data.block(int(found[1]), int(found[2]))
+            return b"".join(np.ascontiguousarray(p, "<f4").tobytes() for p in parts if p is not None), _BINARY
+        if found := _NAMES.fullmatch(path):
+            return json.dumps(self.data.identifiers(int(found[1]), int(found[2]))).encode(), _JSON
+        return None
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ViewerServer
+    protocol_version = "HTTP/1.1"
+    server_version = "subside"
+    sys_version = ""
+    timeout = 30
+
+    def do_GET(self) -> None:
+        """Answer with the body."""
+        self._respond(with_body=True)
+
+    def do_HEAD(self) -> None:
+        """Answer without the body."""
+        self._respond(with_body=False)
+
+    def _respond(self, *, with_body: bool) -> None:
+        if not self._is_own_host():
+            self._send(HTTPStatus.FORBIDDEN, b"This page is for the machine it runs on.\n", "text/plain", with_body)
+            return
+        try:
+            found = self.server.answer(urlsplit(self.path).path)
+        except ValueError:
+            found = None
+        except (OSError, SubsideError) as error:
+            log.warning("viewer: %s could not be read: %s", self.path, error)
+            message = f"{error}\n".encode()
+            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, message, "text/plain; charset=utf-8", with_body)
+            return
+        if found is None:
+            self._send(HTTPStatus.NOT_FOUND, b"There is nothing of that name.\n", "text/plain", with_body)
+            return
+        self._send(HTTPStatus.OK, *found, with_body)
+
+    def _is_own_host(self) -> bool:
+        given = self.headers.get("Host", "").rsplit(":", 1)[0].strip("[]").lower()
+        return given in {"127.0.0.1", "localhost", "::1", str(self.server.server_address[0]).lower()}
+
+    def _send(self, status: HTTPStatus, body: bytes, kind: str, with_body: bool) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", CONTENT_POLICY)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep requests out of the terminal."""
+        log.debug("viewer: " + format, *args)
+
+
+def make_server(data: ViewerData, *, host: str = "127.0.0.1", port: int = 8765) -> ViewerServer:
+    """Open the port and return the server, not yet serving.
+
+    Parameters
+    ----------
+    data : ViewerData
+        What to show.
+    host : str
+        Address to listen on; the default is reached from this machine only.
+    port : int
+        0 takes a free one.
+
+    Returns
+    -------
+    ViewerServer
+        Call ``serve_forever``; ``url`` is the address of the page.
+
+    Raises
+    ------
+    ArgumentError
+        If the port is in use, not allowed or out of range, or the host is unknown.
+    """
+    if not 0 <= port <= 65_535:
+        raise ArgumentError(f"`port` must be from 0 to 65535, got {port}")
+    try:
+        return ViewerServer((host, port), data)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ArgumentError(
+                f"`port` must be free, and {port} is in use: is the viewer running already? Give another with --port."
+            ) from error
+        if error.errno == errno.EACCES:
+            raise ArgumentError(f"`port` must be one you may open, got {port}. Give one above 1023.") from error
+        raise ArgumentError(f"`host` must be an address of this machine, got {host!r} ({error})") from error
+
+
+def serve(
+    data: ViewerData,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    open_browser: bool = False,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the page until the keyboard interrupts.
+
+    Parameters
+    ----------
+    data : ViewerData
+        What to show.
+    host, port : str, int
+        As for :func:`make_server`.
+    open_browser : bool
+        Whether to open the page in the browser of this machine.
+    announce : callable, optional
+        Told the address once the port is open.
+
+    Raises
+    ------
+    ArgumentError
+        As :func:`make_server`.
+    """
+    with make_server(data, host=host, port=port) as server:
+        log.info("viewer: %d points at %s", data.n_points, server.url)
+        if announce is not None:
+            announce(server.url)
+        if open_browser:
+            webbrowser.open(server.url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            log.info("viewer: ended")
