@@ -223,7 +223,8 @@ def _capped(
 
     Residuals of a date are chiefly atmosphere, which neighbours share; rates also hold what accumulates at each
     scatterer alone. The variance of the difference of two rates over that of their stated errors is one less their
-    correlation; motion between the points can only make it seem smaller.
+    correlation; motion between the points can only make it seem smaller. Where it exceeds 1 the stated errors are too
+    small, and say nothing about correlation.
     """
     rate, std, kind = points.velocity[rows], points.velocity_std[rows], points.kind[rows]
     first, second, lag = pairs
@@ -239,6 +240,8 @@ def _capped(
         if len(z) < _LEAST_PAIRS:
             continue
         spread = float((_MAD * np.median(np.abs(z))) ** 2)
+        if spread >= 1.0:
+            continue
         result[k] *= min(1.0, max(1.0 - spread, 0.0) / max(float(shares[k].sum()), 1e-12))
     return result
 
