@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from subside.errors import ArgumentError
 from subside.model.points import PointKind, PointSet, PointSource
 from subside.ops.point_covariance import independent_errors
-from subside.ops.series.combine import class_series, combine_tracks
+from subside.ops.series.combine import class_series, combine_tracks, relative_series
 from subside.ops.series.sites import SiteSeries
 
 
@@ -75,3 +77,16 @@ def test_class_mean_is_not_that_of_its_densest_place() -> None:
     assert abs(series.displacement[-1]) < 0.005 and len(series.rows) <= 400
     with pytest.raises(ArgumentError, match="at least one"):
         class_series(points, np.zeros(len(lon), bool), independent_errors(), name="none")
+
+
+def test_relative_motion_does_not_know_the_reference() -> None:
+    a = _series("a", "2016-01-04", 0.0, np.random.default_rng(5))
+    b = _series("a", "2016-01-04", 0.0, np.random.default_rng(6))
+    drift = 0.01 * np.sin(np.arange(60))
+    plain = relative_series(a, b, name="x")
+    moved = [replace(s, displacement=s.displacement + drift) for s in (a, b)]
+    other = relative_series(*moved, name="x")
+    np.testing.assert_allclose(other.displacement, plain.displacement, atol=1e-12)
+    assert plain.displacement[0] == 0 and np.allclose(plain.std[1:], 0.002 * np.sqrt(2))
+    with pytest.raises(ArgumentError, match="must be of a"):
+        relative_series(a, replace(b, track="b"), name="x")

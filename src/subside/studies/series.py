@@ -20,7 +20,7 @@ from subside.model.points import PointSet
 from subside.ops.point_covariance import ErrorCorrelation, fit_error_correlation, independent_errors
 from subside.ops.series.changes import rate_changes
 from subside.ops.series.classes import SeriesClass, classify_series
-from subside.ops.series.combine import class_series, combine_tracks
+from subside.ops.series.combine import class_series, combine_tracks, relative_series
 from subside.ops.series.decomposition import decompose_series
 from subside.ops.series.driver import Driver, missing_months, monthly_driver
 from subside.ops.series.lag import LagResult, lag_behind
@@ -62,6 +62,11 @@ class SeriesParameters(StudyParameters):
     )
     n_surrogates: int = Field(999, ge=499, le=20000, description="Phase-random surrogates of a test.")
     most_changes: int = Field(3, ge=0, le=6, description="Most bends of a series.")
+    datum_class: str = Field(
+        "urban",
+        description="land class that others are compared with besides: the difference of two classes does not know the "
+        "reference areas, which may have a season of their own",
+    )
     point_classes: bool = Field(False, description="Write the class of the series of every point.")
     seed: int = Field(1, ge=0, description="Seed of surrogates and simulated noise.")
 
@@ -125,7 +130,7 @@ def run_series(
     drivers = [*_drivers(rain, warn), *_drivers(groundwater, warn)]
     analysed = [a for track in tracks for a in _series_of(track, sites, parameters, warn)]
     if land is not None:
-        analysed += _classes_of(tracks, land, warn)
+        analysed += _classes_of(tracks, land, parameters.datum_class, warn)
     for item in analysed:
         _analyse(item, parameters, warn)
     for driver in drivers:
@@ -167,22 +172,29 @@ def _series_of(track: PointSet, sites: Sites, parameters: SeriesParameters, warn
     return [*found, *_groups(track, found, correlation)]
 
 
-def _classes_of(tracks: Sequence[PointSet], land: Polygons, warn: Any) -> list[Analysed]:
-    """Vertical mean series of the points of each land class, by track and of the tracks together."""
+def _classes_of(tracks: Sequence[PointSet], land: Polygons, datum_class: str, warn: Any) -> list[Analysed]:
+    """Vertical mean series of each land class and relative to one of them, by track and of the tracks together."""
     by_class: dict[str, list[SiteSeries]] = {}
     for track in tracks:
+        own: dict[str, SiteSeries] = {}
         labels = land_classes(land, track.easting, track.northing, track.crs)
         correlation = _correlation(track, warn)
         for label in sorted(set(labels) - {OUTSIDE}):
             member = labels == label
             if np.count_nonzero(member) >= _FEWEST_OF_CLASS:
-                series = class_series(track, member, correlation, name=f"all {label}")
-                by_class.setdefault(str(label), []).append(series)
+                own[f"all {label}"] = class_series(track, member, correlation, name=f"all {label}")
+        datum = own.get(f"all {datum_class}")
+        for name in list(own):
+            if datum is not None and own[name] is not datum:
+                relative = f"{name.removeprefix('all ')} relative to {datum_class}"
+                own[relative] = relative_series(own[name], datum, name=relative)
+        for name, series in own.items():
+            by_class.setdefault(name, []).append(series)
     found = []
-    for label, members in by_class.items():
-        found += [Analysed(s, f"all {label}", True) for s in members]
+    for name, members in by_class.items():
+        found += [Analysed(s, name, True) for s in members]
         if len(members) > 1:
-            found.append(Analysed(combine_tracks(members, name=f"all {label}"), f"all {label}", True))
+            found.append(Analysed(combine_tracks(members, name=name), name, True))
     return found
 
 

@@ -31,7 +31,7 @@ _PHASE_SAMPLE: Final = 4_000
 _ALIASED_SHARE: Final = 0.02
 """Share of its pairs that must be unwrapped wrongly for a point to count as aliased."""
 _NORMAL_95: Final = 1.959964
-_RURAL, _CITY = "all farmland", "all urban"
+_RURAL, _CITY = "farmland relative to urban", "all urban"
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _agreement_rows(results: Mapping[str, Any], truth: HezeTruth) -> Iterator[Sc
 
 
 def _lag_rows(results: Mapping[str, Any], truth: HezeTruth) -> Iterator[ScoreRow]:
-    """Lag behind rain of all farmland and of all built-up ground: claimed for the former, not for the latter."""
+    """Lag behind rain of farmland, relative to built-up ground, and of that: claimed for the former alone."""
     for row in results.get("lags", ()):
         if "rain" not in row["driver"] or "+" not in row["track"]:
             continue

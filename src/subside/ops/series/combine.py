@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -69,6 +70,43 @@ def _spread(points: PointSet, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int
         if len(first) <= _MOST_POINTS:
             return rows[np.sort(first)]
         cell *= 1.3
+
+
+def relative_series(series: SiteSeries, datum: SiteSeries, *, name: str) -> SiteSeries:
+    """Motion of one class or place relative to another of the same track: free of the reference, and of its season.
+
+    Reference areas may move with the seasons like the ground that is studied; the difference of two classes does not
+    know them, and what both share of the atmosphere goes too. The standard deviation takes both as independent, which
+    is too large for classes that lie among each other.
+
+    Parameters
+    ----------
+    series, datum : SiteSeries
+        Of one track and component.
+    name : str
+        Of the result.
+
+    Returns
+    -------
+    SiteSeries
+
+    Raises
+    ------
+    ArgumentError
+        If the two are not of one track and component.
+    """
+    if series.track != datum.track or series.component != datum.component:
+        raise ArgumentError(f"`datum` of {name} must be of {series.track} and {series.component}, got {datum.track}")
+    moved = series.displacement - datum.displacement
+    first = int(np.argmax(np.isfinite(moved)))
+    return replace(
+        series,
+        site=name,
+        displacement=moved - moved[first],
+        std=np.hypot(series.std, datum.std),
+        n=np.minimum(series.n, datum.n),
+        n_effective=min(series.n_effective, datum.n_effective),
+    )
 
 
 def combine_tracks(series: Sequence[SiteSeries], *, name: str) -> SiteSeries:
