@@ -334,7 +334,7 @@ def basin_map_figure(data: BasinMapInput) -> FigureResult:
         colour = {"mine": ACCENT, "fault": MUTED}.get(label, "#6a8d3a")
         _outline(axes, shape, color=colour, linewidth=1.0)
     for name, kind, shape in data.basins:
-        _outline(axes, _smoothed(shape, data.cell), color=INK, linewidth=1.4, linestyle=_LINE_OF_KIND[kind])
+        _outline(axes, smooth_outline(shape, data.cell), color=INK, linewidth=1.4, linestyle=_LINE_OF_KIND[kind])
         place = shape.representative_point()
         axes.annotate(
             name, (place.x / _KM, place.y / _KM), fontsize=8, color=INK, ha="center", va="center", clip_on=True
@@ -349,8 +349,21 @@ def basin_map_figure(data: BasinMapInput) -> FigureResult:
     return FigureResult(figure, {"n_basins": len(data.basins), "scale_mm_yr": number(limit)})
 
 
-def _smoothed(shape: Any, cell: float) -> Any:
-    """Outline without the steps of its cells."""
+def smooth_outline(shape: Any, cell: float) -> Any:
+    """Outline without the steps of its cells, for drawing.
+
+    Parameters
+    ----------
+    shape : shapely geometry
+        Union of cells.
+    cell : float
+        Side of the cells, m.
+
+    Returns
+    -------
+    shapely geometry
+        The shape itself where it is too thin to be smoothed.
+    """
     smooth = shape.buffer(cell).buffer(-1.5 * cell).buffer(0.5 * cell).simplify(0.1 * cell)
     return shape if smooth.is_empty else smooth
 

@@ -25,6 +25,7 @@ from subside.figures.basins import (
     fringe_rate_figure,
     gallery_figure,
     risk_figure,
+    smooth_outline,
 )
 from subside.io.project import CONFIGURATION, Project
 from subside.io.vectors import read_lines, read_polygons, read_wells, write_geopackage_layers
@@ -230,7 +231,9 @@ def _mask(track: PointSet, risk: AliasRisk) -> list[Any]:
     rows = risk.is_at_risk
     if not rows.any():
         return []
-    merged = shapely.union_all(shapely.buffer(shapely.points(track.easting[rows], track.northing[rows]), 40.0, 4))
+    merged = shapely.union_all(
+        shapely.buffer(shapely.points(track.easting[rows], track.northing[rows]), 40.0, quad_segs=4)
+    )
     return [p for p in shapely.get_parts(merged.simplify(5.0)) if p.area >= 10_000.0]
 
 
@@ -335,7 +338,9 @@ def _galleries(
             )
             _tell(message, folder, console)
             continue
-        outlines = [(str(one.kind), *_geographic(one.basin.outline, crs)) for one in found]
+        outlines = [
+            (str(one.kind), *_geographic(smooth_outline(one.basin.outline, parameters.cell), crs)) for one in found
+        ]
         fringe = boxes[0].wavelength / 2.0
         share = -(-6 // len(boxes))
         gallery = GalleryInput(name, [p for b in boxes for p in b.gallery()[:share]], fringe, outlines)

@@ -318,9 +318,10 @@ def _linearity(tracks: Sequence[PointSet], outline: Any) -> float:
         if not len(rows):
             continue
         chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), 500)).astype(np.int64))]
-        series = np.nanmean(read_rows(track.displacement, chosen).astype(np.float64), axis=0)
-        known = np.isfinite(series)
-        years, values = track.years[known], series[known]
+        rows_read = read_rows(track.displacement, chosen).astype(np.float64)
+        count = np.isfinite(rows_read).sum(axis=0)
+        known = count > 0
+        years, values = track.years[known], np.nansum(rows_read, axis=0)[known] / count[known]
         if len(values) >= _FEWEST_SERIES:
             shares.append(_line_share(years, values))
     return float(min(shares)) if shares else float("nan")
