@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
 from subside.errors import ArgumentError
 from subside.figures.style import (
@@ -336,9 +337,10 @@ def basin_map_figure(data: BasinMapInput) -> FigureResult:
     for name, kind, shape in data.basins:
         _outline(axes, smooth_outline(shape, data.cell), color=INK, linewidth=1.4, linestyle=_LINE_OF_KIND[kind])
         place = shape.representative_point()
-        axes.annotate(
+        label_of = axes.annotate(
             name, (place.x / _KM, place.y / _KM), fontsize=8, color=INK, ha="center", va="center", clip_on=True
         )
+        label_of.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
     axes.set_xlim(*extent[:2])
     axes.set_ylim(*extent[2:])
     handles = [Line2D([], [], color=INK, linestyle=s, label=k) for k, s in _LINE_OF_KIND.items()]
