@@ -26,7 +26,9 @@ def ramp(
 
 
 def test_a_ramp_is_found_with_its_sign() -> None:
-    found = fringe_rate([ramp((2e-4, -3e-4), d) for d in (12, 24, 36)], spacing=SPACING, wavelength=SENTINEL1_WAVELENGTH)
+    found = fringe_rate(
+        [ramp((2e-4, -3e-4), d) for d in (12, 24, 36)], spacing=SPACING, wavelength=SENTINEL1_WAVELENGTH
+    )
     np.testing.assert_allclose(found.azimuth[INNER], 2e-4, rtol=1e-3)
     np.testing.assert_allclose(found.range[INNER], -3e-4, rtol=1e-3)
     np.testing.assert_allclose(found.size[INNER], np.hypot(2e-4, 3e-4), rtol=1e-3)
