@@ -173,7 +173,11 @@ def _series_of(track: PointSet, sites: Sites, parameters: SeriesParameters, warn
 
 
 def _classes_of(tracks: Sequence[PointSet], land: Polygons, datum_class: str, warn: Any) -> list[Analysed]:
-    """Vertical mean series of each land class and relative to one of them, by track and of the tracks together."""
+    """Vertical mean series of each land class and relative to one of them, by track and of the tracks together.
+
+    What is compared with rain is chosen beforehand, so that few tests share the probability of a false claim: classes
+    relative to the one taken as the datum, and that one itself, of all tracks together.
+    """
     by_class: dict[str, list[SiteSeries]] = {}
     for track in tracks:
         own: dict[str, SiteSeries] = {}
@@ -192,9 +196,11 @@ def _classes_of(tracks: Sequence[PointSet], land: Polygons, datum_class: str, wa
             by_class.setdefault(name, []).append(series)
     found = []
     for name, members in by_class.items():
-        found += [Analysed(s, name, True) for s in members]
-        if len(members) > 1:
-            found.append(Analysed(combine_tracks(members, name=name), name, True))
+        is_compared = " relative to " in name or name == f"all {datum_class}" or f"all {datum_class}" not in by_class
+        is_alone = len(members) == 1
+        found += [Analysed(s, name, True, True, is_compared and is_alone) for s in members]
+        if not is_alone:
+            found.append(Analysed(combine_tracks(members, name=name), name, True, True, is_compared))
     return found
 
 
@@ -248,7 +254,7 @@ def _compare(analysed: list[Analysed], driver: Driver, parameters: SeriesParamet
                 f"{', ...' if len(missing) > 6 else ''}); they stand at their usual value and are no evidence"
             )
     refused: dict[str, list[str]] = {}
-    for item in analysed:
+    for item in (a for a in analysed if a.is_compared):
         try:
             item.lags[driver.name] = lag_behind(
                 item.series.dates,
@@ -338,7 +344,9 @@ def _figures(
         curves = [_curve(a) for a in analysed if a.group == group and not a.is_group]
         figure = site_figures.site_series_figure(curves, title=f"Displacement of sites: {group}", sign_note=note)
         folder.save_figure(f"sites_{_plain(group)}", figure, f"Mean series within {parameters.radius:g} m, {group}.")
-    means = [a for a in analysed if a.is_group] or [a for a in analysed if not a.is_group][:_RESIDUAL_DRIVERS]
+    means = [a for a in analysed if a.is_group and a.is_compared] or [a for a in analysed if not a.is_group][
+        :_RESIDUAL_DRIVERS
+    ]
     shown_drivers = [
         site_figures.DriverCurve(
             d.name, d.middles.astype("timedelta64[D]") + np.datetime64("1970-01-01"), d.values, d.kind

@@ -19,11 +19,13 @@ from subside.ops.series.sites import SiteSeries
 
 @dataclass
 class Analysed:
-    """A mean series and what was read off it."""
+    """A mean series and what was read off it; the series of a land class that stand behind others are not compared."""
 
     series: SiteSeries
     group: str
     is_group: bool
+    is_class: bool = False
+    is_compared: bool = True
     parts: Decomposition | None = None
     changes: RateChanges | None = None
     classes: SeriesClasses | None = None
@@ -31,10 +33,10 @@ class Analysed:
 
 
 def adjusted_p(analysed: Sequence[Analysed], driver: str) -> dict[int, float]:
-    """P-values of one driver, adjusted for the sites and for the groups apart: these answer different questions."""
+    """P-values of one driver, adjusted for sites, groups and land classes apart: these answer different questions."""
     result: dict[int, float] = {}
-    for is_group in (False, True):
-        family = [a for a in analysed if a.is_group is is_group and driver in a.lags]
+    for kind in ((False, False), (True, False), (True, True)):
+        family = [a for a in analysed if (a.is_group, a.is_class) == kind and driver in a.lags]
         for item, p in zip(family, holm([a.lags[driver].p_value for a in family]), strict=True):
             result[id(item)] = float(p)
     return result
