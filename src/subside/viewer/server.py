@@ -30,6 +30,7 @@ ASSETS: Final[Mapping[str, str]] = {
     "statistics.js": "text/javascript; charset=utf-8",
     "source.js": "text/javascript; charset=utf-8",
     "charts.js": "text/javascript; charset=utf-8",
+    "raster.js": "text/javascript; charset=utf-8",
     "map.js": "text/javascript; charset=utf-8",
     "app.js": "text/javascript; charset=utf-8",
     "deck.LICENSE.txt": "text/plain; charset=utf-8",
@@ -45,9 +46,9 @@ CONTENT_POLICY: Final = (
 
 _BINARY: Final = "application/octet-stream"
 _JSON: Final = "application/json; charset=utf-8"
-_COLUMN: Final = re.compile(r"/data/(\d{1,4})/([a-z]{1,16})\.bin")
-_BLOCK: Final = re.compile(r"/data/(\d{1,4})/block/(\d{1,7})\.bin")
-_NAMES: Final = re.compile(r"/data/(\d{1,4})/block/(\d{1,7})\.json")
+_COLUMN: Final = re.compile(r"/data/([0-9]{1,4})/([a-z]{1,16})\.bin")
+_BLOCK: Final = re.compile(r"/data/([0-9]{1,4})/block/([0-9]{1,7})\.bin")
+_NAMES: Final = re.compile(r"/data/([0-9]{1,4})/block/([0-9]{1,7})\.json")
 
 
 def asset(name: str) -> bytes:

@@ -3,7 +3,7 @@
 (function () {
   const S = Subside.statistics, source = Subside.source, charts = Subside.charts;
   const $ = (id) => document.getElementById(id);
-  const REACH_PX = 14, NEAR_M = 100, MOST_SERIES = 6, MOST_ROWS = 20000, REFERENCE_SAMPLE = 32, MOST_BINS = 4000, LEAST_IN_BIN = 3;
+  const REACH_PX = 14, NEAR_M = 100, MOST_SERIES = 6, MOST_ROWS = 20000, REFERENCE_SAMPLE = 32, MOST_BINS = 4000, LEAST_IN_BIN = 3, MOST_NAMES = 12;
   const state = { manifest: null, sets: [], reference: null, entries: [], tool: "select", ring: [], turn: 0, serial: 0,
     colour: "rate", ranges: {}, filters: { coherence: 0, sigma: Infinity, kinds: new Set(), flags: 0 }, bins: null, mark: null };
   let map = null, projection = null, seriesChart = null, profileChart = null;
@@ -50,6 +50,7 @@
     refresh();
     fitAll();
     describeReference();
+    if (map.raster) $("sources").append(make("p", "Points are drawn by the processor: no graphics hardware was found."));
     document.body.dataset.ready = "true";
   }
 
@@ -144,7 +145,7 @@
         paint(i, colours, 4 * j);
         colours[4 * j + 3] = 255;
       }
-      return { data: { length: n, attributes: { getPosition: { value: positions, size: 3 }, getFillColor: { value: colours, size: 4 } } } };
+      return { positions, colours, n };
     }));
     drawLegend();
   }
@@ -211,10 +212,11 @@
     }
     for (const f of features("line")) pathsOf(f.geometry).forEach((path) => lines.push({ path, colour: [15, 15, 15], width: 2.5, casing: true }));
     for (const [name, colour] of [["sites", [20, 20, 20]], ["references", [106, 61, 154]]]) {
+      const isNamed = features(name).length <= MOST_NAMES;
       for (const f of features(name)) {
         const at = projection.forward(...f.geometry.coordinates);
-        dots.push({ at, colour, radius: 5 });
-        texts.push({ at, text: f.properties.name });
+        dots.push({ at, colour, radius: name === "sites" ? 5 : 4 });
+        if (isNamed) texts.push({ at, text: f.properties.name });
       }
     }
     for (const e of state.entries) {
@@ -262,7 +264,7 @@
     if (!found) { say(`There is no point shown within ${plain(reach * projection.ground(at[1]), 0)} m of the place clicked.`); return; }
     say("");
     if (state.tool === "reference") { setTool("select"); referTo(pointReference(found)); return; }
-    select(found.k, found.row, isAdded);
+    select(found.k, found.row, isAdded || $("series-add").checked);
   }
 
   function addCorner(at) {
@@ -327,7 +329,7 @@
       if (rows.length) entries.push({ id: ++state.serial, k: set.k, rows, ring, label: `mean of ${count(rows.length)} points, ${set.meta.name}` });
     }
     if (!entries.length) { say("There is no point shown in this area."); drawOverlays(); return; }
-    await addEntries(entries, false);
+    await addEntries(entries, $("series-add").checked);
   }
 
   async function addEntries(entries, isAdded) {
@@ -431,8 +433,13 @@
       }
     }
     if (meta.days.length) add("dates", `${meta.days.length}, ${dateOf(meta.days[0])} to ${dateOf(meta.days[meta.days.length - 1])}`);
-    add("σ is", meta.sigma_definition);
-    box.replaceChildren(list);
+    box.replaceChildren(list, lengthy("what σ is", meta.sigma_definition));
+  }
+
+  function lengthy(name, text) {
+    const details = make("details", null, { className: "note" });
+    details.append(make("summary", name), make("p", text));
+    return details;
   }
 
   function saveSeries() {
@@ -504,7 +511,7 @@
     if (reference) {
       if (!isCovarianceKnown()) {
         warnings.push("σ is still that of the original reference: how errors are correlated is not known, so the error of the new reference is not in it.");
-      } else warnings.push("σ holds the error of the new reference, by the correlation of errors with distance.");
+      } else $("reference-text").textContent += " σ holds the error of the new reference, by the correlation of errors with distance.";
       const left = state.sets.filter((s) => !reference.rows[s.k]).map((s) => s.meta.name);
       if (left.length) warnings.push(`No point of ${left.join(", ")} is there: ${left.length > 1 ? "these tracks keep" : "this track keeps"} the original reference.`);
     }

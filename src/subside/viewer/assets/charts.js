@@ -52,7 +52,7 @@ Subside.charts = (function () {
       tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "Etc/UTC"),
       scales: { x: { time: true } },
       cursor: { drag: { x: true, y: false } },
-      axes: [axis("", { values: "{YYYY}-{MM}", space: 70 }), axis("displacement, mm", { size: 50 })],
+      axes: [axis(null, { values: "{YYYY}-{MM}", space: 70, labelSize: 0, size: 32 }), axis("displacement, mm", { size: 50 })],
     }, data];
   }
 
@@ -68,7 +68,7 @@ Subside.charts = (function () {
       legend: { show: true, live: true },
       scales: { x: { time: false }, n: { auto: true } },
       hooks: { setCursor: [(u) => onCursor(u.cursor.idx)] },
-      axes: [axis("chainage, km"), axis(yLabel, { size: 50 })],
+      axes: [axis("chainage, km", { size: 32 }), axis(yLabel, { size: 50 })],
     }, [bins.at, bins.median, bins.low, bins.high, bins.n]];
   }
 

@@ -6,6 +6,9 @@ Subside.createMap = function (element, projection, events) {
   let view = { target: [0, 0, 0], zoom: -8, minZoom: SMALLEST_ZOOM, maxZoom: LARGEST_ZOOM };
   let sets = [], overlays = { lines: [], rings: [], dots: [], texts: [] };
 
+  const raster = Subside.raster.isWanted() ? Subside.raster.create(element) : null;
+  let isDue = false;
+
   const instance = new deck.Deck({
     parent: element,
     views: new deck.OrthographicView({ id: "map", flipY: false,
@@ -27,7 +30,8 @@ Subside.createMap = function (element, projection, events) {
     const zoom = Math.min(Math.max(scalar(next.zoom), SMALLEST_ZOOM), LARGEST_ZOOM);
     const isZoomed = zoom !== view.zoom;
     view = { target: [next.target[0], next.target[1], 0], zoom, minZoom: SMALLEST_ZOOM, maxZoom: LARGEST_ZOOM };
-    instance.setProps(isZoomed ? { viewState: view, layers: layers() } : { viewState: view });
+    instance.setProps(isZoomed && !raster ? { viewState: view, layers: layers() } : { viewState: view });
+    drawRaster();
     drawScale();
     events.onMove();
   }
@@ -55,11 +59,18 @@ Subside.createMap = function (element, projection, events) {
     return Math.min(Math.max(9 / metresPerPixel(), least), 7);
   }
 
+  function drawRaster() {
+    if (!raster || isDue) return;
+    isDue = true;
+    requestAnimationFrame(() => { isDue = false; raster.draw(sets, view, radius); });
+  }
+
   function pointLayers() {
+    if (raster) return [];
     return sets.map((s, k) => new deck.ScatterplotLayer({
       id: `points-${k}`,
       data: s.data,
-      getRadius: 1, radiusUnits: "pixels", radiusScale: radius(s.data.length),
+      getRadius: 1, radiusUnits: "pixels", radiusScale: radius(s.n),
       stroked: false, parameters: FLAT,
     }));
   }
@@ -110,10 +121,17 @@ Subside.createMap = function (element, projection, events) {
 
   return {
     fit, project, unproject, moveTo, zoomBy, metresPerPixel,
-    setPoints(next) { sets = next; instance.setProps({ layers: layers() }); },
+    /* next: {positions, colours, n} a set. */
+    setPoints(next) {
+      sets = next.map((s) => ({ ...s, data: { length: s.n, attributes: { getPosition: { value: s.positions, size: 3 },
+        getFillColor: { value: s.colours, size: 4 } } } }));
+      if (raster) drawRaster();
+      else instance.setProps({ layers: layers() });
+    },
     setOverlays(next) { overlays = next; instance.setProps({ layers: layers() }); },
     get view() { return view; },
     get centre() { return [view.target[0], view.target[1]]; },
     get deck() { return instance; },
+    get raster() { return raster; },
   };
 };
