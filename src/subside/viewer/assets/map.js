@@ -2,12 +2,13 @@
 /* The map: points as binary attributes, overlays, scale bar, keyboard. Coordinates are metres of the local projection. */
 Subside.createMap = function (element, projection, events) {
   const LARGEST_ZOOM = 4, SMALLEST_ZOOM = -16;
+  const SLOW_MS = 40, WANTED_MS = 30, REST_MS = 180;
   const FLAT = { depthWriteEnabled: false, depthCompare: "always" };
   let view = { target: [0, 0, 0], zoom: -8, minZoom: SMALLEST_ZOOM, maxZoom: LARGEST_ZOOM };
   let sets = [], overlays = { lines: [], rings: [], dots: [], texts: [] };
 
   const raster = Subside.raster.isWanted() ? Subside.raster.create(element) : null;
-  let isDue = false;
+  let isDue = false, rest = 0;
 
   const instance = new deck.Deck({
     parent: element,
@@ -59,10 +60,15 @@ Subside.createMap = function (element, projection, events) {
     return Math.min(Math.max(9 / metresPerPixel(), least), 7);
   }
 
+  /* While the map moves, so many points are drawn that a frame stays short; all of them when it rests. */
   function drawRaster() {
-    if (!raster || isDue) return;
+    if (!raster) return;
+    clearTimeout(rest);
+    const stride = raster.milliseconds > SLOW_MS ? Math.ceil(raster.milliseconds / WANTED_MS) : 1;
+    if (stride > 1) rest = setTimeout(() => raster.draw(sets, view, radius, 1), REST_MS);
+    if (isDue) return;
     isDue = true;
-    requestAnimationFrame(() => { isDue = false; raster.draw(sets, view, radius); });
+    requestAnimationFrame(() => { isDue = false; raster.draw(sets, view, radius, stride); });
   }
 
   function pointLayers() {
@@ -125,7 +131,7 @@ Subside.createMap = function (element, projection, events) {
     setPoints(next) {
       sets = next.map((s) => ({ ...s, data: { length: s.n, attributes: { getPosition: { value: s.positions, size: 3 },
         getFillColor: { value: s.colours, size: 4 } } } }));
-      if (raster) drawRaster();
+      if (raster) raster.draw(sets, view, radius, 1);
       else instance.setProps({ layers: layers() });
     },
     setOverlays(next) { overlays = next; instance.setProps({ layers: layers() }); },
