@@ -206,11 +206,11 @@
     const features = (name) => (layers[name] ? layers[name].features : []);
     for (const f of features("polygons")) {
       const paths = pathsOf(f.geometry);
-      paths.forEach((path) => lines.push({ path, colour: [60, 45, 90], width: 2, casing: true }));
+      paths.forEach((path) => lines.push({ path, colour: [60, 45, 90], width: 2 }));
       const top = paths[0].reduce((best, p) => (p[1] > best[1] ? p : best));
       texts.push({ at: top, text: f.properties.name });
     }
-    for (const f of features("line")) pathsOf(f.geometry).forEach((path) => lines.push({ path, colour: [15, 15, 15], width: 2.5, casing: true }));
+    for (const f of features("line")) pathsOf(f.geometry).forEach((path) => lines.push({ path, colour: [15, 15, 15], width: 2.5 }));
     for (const [name, colour] of [["sites", [20, 20, 20]], ["references", [106, 61, 154]]]) {
       const isNamed = features(name).length <= MOST_NAMES;
       for (const f of features(name)) {
@@ -220,19 +220,19 @@
       }
     }
     for (const e of state.entries) {
-      if (e.ring) lines.push({ path: [...e.ring, e.ring[0]], colour: rgb(e.colour), width: 3, casing: true });
+      if (e.ring) lines.push({ path: [...e.ring, e.ring[0]], colour: rgb(e.colour), width: 3 });
       else {
         rings.push({ at: positionOf(e.k, e.rows[0]), colour: [255, 255, 255], radius: 10 });
         rings.push({ at: positionOf(e.k, e.rows[0]), colour: rgb(e.colour), radius: 8 });
       }
     }
     if (state.reference) {
-      if (state.reference.ring) lines.push({ path: [...state.reference.ring, state.reference.ring[0]], colour: [106, 61, 154], width: 3, casing: true });
+      if (state.reference.ring) lines.push({ path: [...state.reference.ring, state.reference.ring[0]], colour: [106, 61, 154], width: 3 });
       texts.push({ at: state.reference.at, text: "reference" });
       dots.push({ at: state.reference.at, colour: [106, 61, 154], radius: 6 });
     }
     if (state.ring.length) {
-      lines.push({ path: state.ring.length > 2 ? [...state.ring, state.ring[0]] : state.ring, colour: [0, 0, 0], width: 2, casing: true });
+      lines.push({ path: state.ring.length > 2 ? [...state.ring, state.ring[0]] : state.ring, colour: [0, 0, 0], width: 2 });
       state.ring.forEach((at) => dots.push({ at, colour: [0, 0, 0], radius: 4 }));
     }
     if (state.mark) {
@@ -506,7 +506,7 @@
   function describeReference() {
     const { reference } = state, warnings = [];
     const datums = [...new Set(state.sets.map((s) => s.meta.datum))].join("; ");
-    $("reference-text").textContent = reference ? `All rates and series are relative to ${reference.label}.` : `As computed: ${datums}.`;
+    $("reference-text").textContent = reference ? `All rates and series are relative to ${reference.label}.` : `As computed: ${datums.replace(/\.$/, "")}.`;
     $("reference-clear").hidden = !reference;
     if (reference) {
       if (!isCovarianceKnown()) {
