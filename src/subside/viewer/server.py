@@ -30,6 +30,7 @@ ASSETS: Final[Mapping[str, str]] = {
     "statistics.js": "text/javascript; charset=utf-8",
     "source.js": "text/javascript; charset=utf-8",
     "charts.js": "text/javascript; charset=utf-8",
+    "overlay.js": "text/javascript; charset=utf-8",
     "raster.js": "text/javascript; charset=utf-8",
     "map.js": "text/javascript; charset=utf-8",
     "app.js": "text/javascript; charset=utf-8",

@@ -212,7 +212,7 @@
     }
     for (const f of features("line")) pathsOf(f.geometry).forEach((path) => lines.push({ path, colour: [15, 15, 15], width: 2.5 }));
     for (const [name, colour] of [["sites", [20, 20, 20]], ["references", [106, 61, 154]]]) {
-      const isNamed = features(name).length <= MOST_NAMES;
+      const isNamed = name === "sites" || features(name).length <= MOST_NAMES;
       for (const f of features(name)) {
         const at = projection.forward(...f.geometry.coordinates);
         dots.push({ at, colour, radius: name === "sites" ? 5 : 4 });

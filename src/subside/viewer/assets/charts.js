@@ -50,7 +50,7 @@ Subside.charts = (function () {
       series, bands,
       legend: { show: false },
       tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "Etc/UTC"),
-      scales: { x: { time: true } },
+      scales: { x: { time: true }, y: { range: (_, low, high) => (high - low < 2 ? [low - 1, high + 1] : uPlot.rangeNum(low, high, 0.1, true)) } },
       cursor: { drag: { x: true, y: false } },
       axes: [axis(null, { values: "{YYYY}-{MM}", space: 70, labelSize: 0, size: 32 }), axis("displacement, mm", { size: 50 })],
     }, data];

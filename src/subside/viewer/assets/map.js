@@ -8,7 +8,8 @@ Subside.createMap = function (element, projection, events) {
   let sets = [], overlays = { lines: [], rings: [], dots: [], texts: [] };
 
   const raster = Subside.raster.isWanted() ? Subside.raster.create(element) : null;
-  let isDue = false, rest = 0;
+  const overlay = Subside.createOverlay(element);
+  let isDue = false, isOverlayDue = false, rest = 0;
 
   const instance = new deck.Deck({
     parent: element,
@@ -31,8 +32,9 @@ Subside.createMap = function (element, projection, events) {
     const zoom = Math.min(Math.max(scalar(next.zoom), SMALLEST_ZOOM), LARGEST_ZOOM);
     const isZoomed = zoom !== view.zoom;
     view = { target: [next.target[0], next.target[1], 0], zoom, minZoom: SMALLEST_ZOOM, maxZoom: LARGEST_ZOOM };
-    instance.setProps(isZoomed && !raster ? { viewState: view, layers: layers() } : { viewState: view });
+    instance.setProps(isZoomed && !raster ? { viewState: view, layers: pointLayers() } : { viewState: view });
     drawRaster();
+    drawOverlay();
     drawScale();
     events.onMove();
   }
@@ -81,25 +83,11 @@ Subside.createMap = function (element, projection, events) {
     }));
   }
 
-  function overlayLayers() {
-    const path = (id, data, more) => new deck.PathLayer(Object.assign({ id, data, getPath: (d) => d.path,
-      getColor: (d) => d.colour, getWidth: (d) => d.width, widthUnits: "pixels", jointRounded: true, parameters: FLAT }, more));
-    return [
-      path("casing", overlays.lines.filter((d) => d.casing), { getColor: [255, 255, 255, 220], getWidth: (d) => d.width + 2.5 }),
-      path("lines", overlays.lines),
-      new deck.ScatterplotLayer({ id: "dots", data: overlays.dots, getPosition: (d) => d.at, getFillColor: (d) => d.colour,
-        getLineColor: [255, 255, 255], getRadius: (d) => d.radius, radiusUnits: "pixels", stroked: true,
-        lineWidthUnits: "pixels", getLineWidth: 1.5, parameters: FLAT }),
-      new deck.ScatterplotLayer({ id: "rings", data: overlays.rings, getPosition: (d) => d.at, filled: false, stroked: true,
-        getLineColor: (d) => d.colour, getRadius: (d) => d.radius, radiusUnits: "pixels", lineWidthUnits: "pixels",
-        getLineWidth: 3, parameters: FLAT }),
-      new deck.TextLayer({ id: "texts", data: overlays.texts, getPosition: (d) => d.at, getText: (d) => d.text, getSize: 12,
-        getColor: [20, 24, 30], getPixelOffset: (d) => d.shift || [0, -13], characterSet: "auto", fontFamily: "sans-serif",
-        fontWeight: 600, background: true, getBackgroundColor: [255, 255, 255, 190], backgroundPadding: [3, 1], parameters: FLAT }),
-    ];
+  function drawOverlay() {
+    if (isOverlayDue) return;
+    isOverlayDue = true;
+    requestAnimationFrame(() => { isOverlayDue = false; overlay.draw(overlays, project); });
   }
-
-  const layers = () => [...pointLayers(), ...overlayLayers()];
 
   function drawScale() {
     const m = metresPerPixel() * projection.ground(view.target[1]);
@@ -132,9 +120,9 @@ Subside.createMap = function (element, projection, events) {
       sets = next.map((s) => ({ ...s, data: { length: s.n, attributes: { getPosition: { value: s.positions, size: 3 },
         getFillColor: { value: s.colours, size: 4 } } } }));
       if (raster) raster.draw(sets, view, radius, 1);
-      else instance.setProps({ layers: layers() });
+      else instance.setProps({ layers: pointLayers() });
     },
-    setOverlays(next) { overlays = next; instance.setProps({ layers: layers() }); },
+    setOverlays(next) { overlays = next; drawOverlay(); },
     get view() { return view; },
     get centre() { return [view.target[0], view.target[1]]; },
     get deck() { return instance; },
