@@ -18,6 +18,7 @@ from subside.errors import ArgumentError, SubsideError
 from subside.stages.catalogue import STAGES
 from subside.stages.configuration import default_toml, load_parameters, parameter_reference
 from subside.stages.runner import COREGISTRATION
+from subside.studies.project import study_models
 
 OWN = [s.name for s in STAGES if s.name not in COREGISTRATION]
 """Stages of a track that came coregistered."""
@@ -172,7 +173,7 @@ def test_sizes_are_parsed() -> None:
 def test_init_writes_every_default_with_a_comment(tmp_path: Path) -> None:
     assert _invoke("init", tmp_path / "p").exit_code == 0
     text = (tmp_path / "p" / "subside.toml").read_text()
-    assert text == default_toml(STAGES, "p")
+    assert text == default_toml(STAGES, "p", more=study_models())
     parsed = tomlkit.parse(text).unwrap()
     assert load_parameters(STAGES, parsed) == load_parameters(STAGES, {})
     lines = text.splitlines()
