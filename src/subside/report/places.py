@@ -90,6 +90,25 @@ def series_findings(results: StudyResults) -> list[Words]:
     return [f for f in found if f]
 
 
+def basins_findings(results: StudyResults) -> list[Words]:
+    """How many basins there are, and how much ground is not to be trusted."""
+    found = [
+        sentence(
+            "",
+            results.fact("n_basins"),
+            " basins were outlined, ",
+            results.fact("n_primary"),
+            " of them with the marks of mining underneath.",
+        ),
+        sentence(
+            "Of all points ",
+            results.fact("aliasing.n_points"),
+            " lie where motion is too steep to be followed; they are left out of every average.",
+        ),
+    ]
+    return [f for f in found if f]
+
+
 def basins_blocks(results: StudyResults) -> list[Block]:
     """Mining: fringes, basins, and where the sampling cannot carry the gradient."""
     blocks = paragraph(

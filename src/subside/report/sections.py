@@ -10,7 +10,7 @@ from subside.report.common import study_chapter
 from subside.report.content import Block, Bullets, Chapter, Paragraph, Warned, Words
 from subside.report.corridor import corridor_blocks, corridor_findings, watch_list
 from subside.report.methods import SIGN_NOTE, day, median_sigma, table_one
-from subside.report.places import basins_blocks, geodesy_blocks, series_blocks, series_findings
+from subside.report.places import basins_blocks, basins_findings, geodesy_blocks, series_blocks, series_findings
 from subside.report.results import StudyResults, joined
 from subside.report.tracks import TrackFacts
 
@@ -53,7 +53,7 @@ def summary_chapter(tracks: Sequence[TrackFacts], studies: Sequence[StudyResults
     """
     blocks: list[Block] = [Paragraph((note,)) for note in notes]
     blocks.append(Paragraph((f"{_basis(tracks)} {SIGN_NOTE}",)))
-    found = _each(studies, {"corridor": corridor_findings, "series": series_findings})
+    found = _each(studies, {"corridor": corridor_findings, "series": series_findings, "basins": basins_findings})
     sure = _each(studies, {"tracks": agreement_findings}) + _sigmas(tracks)
     watch = _each(studies, {"corridor": watch_list})
     warnings = sum(len(s.warnings) for s in studies)
