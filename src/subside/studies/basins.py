@@ -39,6 +39,7 @@ from subside.stages.point_sources import pair_spans
 from subside.studies.basin_boxes import Box, BoxPairs, read_box
 from subside.studies.basin_panels import fit_panels
 from subside.studies.output import StudyFolder, StudyParameters
+from subside.studies.shapes import projected
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -177,20 +178,13 @@ def _surroundings(files: BasinsFiles, crs: str, folder: StudyFolder) -> Surround
         if path is not None:
             layer = read(path)
             folder.add_file(path, name, layer.digest)
-            layers[name] = tuple(_projected(g, crs) for g in layer.geometries)
+            layers[name] = tuple(projected(g, crs) for g in layer.geometries)
     if files.wells is not None:
         wells = read_wells(files.wells)
         folder.add_file(files.wells, "wells", wells.digest)
         east, north = transform(wells.longitude, wells.latitude, source=GEOGRAPHIC, target=crs)
         layers["wells"] = tuple(shapely.points(east, north))
     return Surroundings(**layers)
-
-
-def _projected(geometry: Any, crs: str) -> Any:
-    def move(xy: FloatArray) -> FloatArray:
-        return np.column_stack(transform(xy[:, 0], xy[:, 1], source=GEOGRAPHIC, target=crs))
-
-    return shapely.transform(geometry, move)
 
 
 def _years(tracks: Sequence[PointSet]) -> float:

@@ -34,6 +34,7 @@ from subside.studies.corridor_analysis import CorridorAnalysis, CorridorContext,
 from subside.studies.corridor_parameters import CorridorParameters
 from subside.studies.corridor_summary import summarise
 from subside.studies.output import StudyFolder
+from subside.studies.shapes import projected
 
 _QUANTITIES: Final[dict[StandardQuantity, tuple[Quantity, str]]] = {
     StandardQuantity.SETTLEMENT: ("settlement", "mm"),
@@ -139,22 +140,13 @@ def run_corridor(
     return folder.finish(summarise(analysis, name, parameters))
 
 
-def _projected(geometry: Any, crs: str) -> Any:
-    """A geometry in longitude and latitude in the coordinate system of the points."""
-
-    def move(xy: Any) -> Any:
-        return np.column_stack(transform(xy[:, 0], xy[:, 1], source=GEOGRAPHIC, target=crs))
-
-    return shapely.transform(geometry, move)
-
-
 def _read_line(
     files: CorridorFiles, parameters: CorridorParameters, crs: str, folder: StudyFolder
 ) -> tuple[CorridorLine, str]:
     read = read_line(files.line, crs=files.line_crs)
     folder.add_file(files.line, "line", read.digest)
     line = CorridorLine.from_geometry(
-        _projected(read.geometry, crs),
+        projected(read.geometry, crs),
         chainage_start=parameters.chainage_start,
         prefix=parameters.chainage_prefix,
         is_reversed=parameters.is_reversed,
@@ -171,7 +163,7 @@ def _read_context(
     if files.polygons is not None:
         found = read_polygons(files.polygons)
         folder.add_file(files.polygons, "polygons", found.digest)
-        areas = [(n, _projected(g, crs)) for n, g in zip(found.names, found.geometries, strict=True)]
+        areas = [(n, projected(g, crs)) for n, g in zip(found.names, found.geometries, strict=True)]
     if files.land is not None:
         cover = read_polygons(files.land)
         folder.add_file(files.land, "land", cover.digest)
@@ -191,7 +183,7 @@ def _read_context(
 
 def _by_class(cover: Polygons, crs: str) -> dict[str, Any]:
     names = [c or n for c, n in zip(cover.classes, cover.names, strict=True)]
-    shapes = [_projected(g, crs) for g in cover.geometries]
+    shapes = [projected(g, crs) for g in cover.geometries]
     return {
         label: shapely.union_all([s for n, s in zip(names, shapes, strict=True) if n == label])
         for label in dict.fromkeys(names)
