@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from subside.report.common import Column, paragraph, pictures, table_of
 from subside.report.content import Block, Warned, Words
 from subside.report.numbers import LENGTH_MM, RATE
 from subside.report.results import StudyResults, sentence
 
 _SITES = ("sites",)
+_MOST_NAMED: Final = 4
+"""Series without a lag that the summary names one by one."""
 _LAGS = ("lags", "drivers", "correlations")
 _BASINS = ("basins",)
 _CURVE = (1e3, "mm/yr²")
@@ -85,7 +89,9 @@ def series_findings(results: StudyResults) -> list[Words]:
             found.append(sentence(f"The season of {name} follows {row.get('driver')} with a lag of ", lag, *tail, "."))
         elif row.get("is_claimed") is False:
             unclaimed.append(f"{name} behind {row.get('driver')}")
-    if unclaimed:
+    if len(unclaimed) > _MOST_NAMED:
+        found.append((f"No lag is claimed in {len(unclaimed)} other comparisons; the chapter on sites lists them.",))
+    elif unclaimed:
         found.append((f"No lag is claimed for {'; '.join(unclaimed)}.",))
     return [f for f in found if f]
 
