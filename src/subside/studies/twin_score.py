@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from subside.conventions import MM_PER_M
-from subside.errors import ProjectError
 from subside.io.atomic import read_json
 from subside.io.store import TrackStore
 from subside.model.points import PointKind, PointSet
@@ -275,9 +274,3 @@ def shown(rows: Sequence[ScoreRow]) -> list[tuple[str, str, str, str, str]]:
         for r in rows
         if np.isfinite(r.value)
     ]
-
-
-def require_twin(project: Path) -> None:
-    """Raise :class:`ProjectError` unless a project holds a simulated truth of the Heze region."""
-    if not (project / "truth" / "truth.json").is_file():
-        raise ProjectError(f"{project} is not a simulated Heze project: it has no truth/truth.json")
