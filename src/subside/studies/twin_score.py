@@ -29,6 +29,10 @@ _PHASE_SAMPLE: Final = 4_000
 """Points of a track whose unwrapped phases are scored."""
 _ALIASED_SHARE: Final = 0.02
 """Share of its pairs that must be unwrapped wrongly for a point to count as aliased."""
+_COLUMNS: Final = 16
+"""Pairs read at a time."""
+_FEWEST: Final = 30
+"""Pixels of a kind and land class that make a share."""
 _NORMAL_95: Final = 1.959964
 _RURAL, _CITY = "farmland relative to urban", "all urban"
 
@@ -207,8 +211,6 @@ def _unwrapping_rows(points: PointSet, store: TrackStore, truth: HezeTruth) -> I
     """Whole cycles that are wrong, of points with and without a flag; points that are wrong in many pairs."""
     pairs = used_pairs(store)
     rows = _spread(points.n_points, _PHASE_SAMPLE)
-    suspects = np.flatnonzero(points.flags != 0)
-    rows = np.unique(np.concatenate([rows, suspects[_spread(len(suspects), _PHASE_SAMPLE)]]))
     model = truth.tracks[points.name]
     places = model.places(points.easting[rows], points.northing[rows])
     phase = np.stack([model.phase(k, places) for k in range(len(model.spec.dates))], axis=-1)
@@ -219,22 +221,17 @@ def _unwrapping_rows(points: PointSet, store: TrackStore, truth: HezeTruth) -> I
         true = phase[:, pairs[columns, 1]] - phase[:, pairs[columns, 0]]
         noise = np.angle(np.exp(1j * (np.asarray(observed[:, columns])[rows] - true)))
         cycles = np.rint((np.asarray(unwrapped[:, columns])[rows] - true - noise) / (2 * np.pi))
-        wrong[:, columns] = cycles != np.median(cycles[np.isin(rows, _spread(points.n_points, _PHASE_SAMPLE))], axis=0)
+        wrong[:, columns] = cycles != np.median(cycles, axis=0)
     is_flagged = points.flags[rows] != 0
-    is_spread = np.isin(rows, _spread(points.n_points, _PHASE_SAMPLE))
     is_aliased = wrong.mean(axis=1) > _ALIASED_SHARE
-    clean = is_spread & ~is_flagged
+    clean = ~is_flagged
     share = 100.0 * float(wrong[clean].mean()) if clean.any() else np.nan
     yield ScoreRow("unwrapping errors, point × pair", f"{points.name}, unflagged", share, "%", (0.0, 0.1))
-    yield ScoreRow("points flagged", points.name, 100.0 * float(is_flagged[is_spread].mean()), "%")
-    aliased = is_spread & is_aliased
-    yield ScoreRow("points wrong in many pairs", points.name, 100.0 * float(is_aliased[is_spread].mean()), "%")
-    if aliased.any():
-        caught = 100.0 * float(is_flagged[aliased].mean())
+    yield ScoreRow("points flagged", points.name, 100.0 * float(is_flagged.mean()), "%")
+    yield ScoreRow("points wrong in many pairs", points.name, 100.0 * float(is_aliased.mean()), "%")
+    if is_aliased.any():
+        caught = 100.0 * float(is_flagged[is_aliased].mean())
         yield ScoreRow("of them flagged", points.name, caught, "%", (90.0, 100.0))
-
-
-_COLUMNS: Final = 16
 
 
 def _recall_rows(points: PointSet, store: TrackStore, truth: HezeTruth) -> Iterator[ScoreRow]:
@@ -255,9 +252,6 @@ def _recall_rows(points: PointSet, store: TrackStore, truth: HezeTruth) -> Itera
             if these.sum() >= _FEWEST:
                 what = "points on noise, of its pixels" if name == "noise" else f"{name} kept"
                 yield ScoreRow(what, f"{points.name}, {land}", 100.0 * float(kept[these].mean()), "%")
-
-
-_FEWEST: Final = 30
 
 
 def shown(rows: Sequence[ScoreRow]) -> list[tuple[str, str, str, str, str]]:
