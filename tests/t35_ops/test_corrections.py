@@ -5,7 +5,7 @@ from oracles_series import RAD_TO_M, WAVELENGTH, make_scene, turbulence
 from subside.errors import ArgumentError
 from subside.ops.atmosphere import estimate_atmosphere
 from subside.ops.dem_error import DemGeometry, fit_dem_error
-from subside.ops.ramps import fit_ramps, tilt_rate
+from subside.ops.ramps import fit_ramps, tilt_rate, tilt_std
 from subside.ops.uncertainty import noise_classes
 
 ALL = slice(None)
@@ -232,3 +232,28 @@ def test_drift_of_the_planes_is_told_from_chance() -> None:
     assert np.all(np.abs(z.mean(axis=0)) < 0.2) and np.all((z.std(axis=0) > 0.9) & (z.std(axis=0) < 1.12))
     left = tilt.without(slopes - slopes[0], days)
     assert np.all(left[0] == 0) and abs(tilt_rate(left, days).rate[0]) < 1e-15
+
+
+def test_error_of_a_drift_is_nil_in_the_middle_of_the_reference_not_at_its_areas() -> None:
+    """A long strip at 40 degrees to the axes, reference areas at both ends: rates against the truth, plane by plane."""
+    rng = np.random.default_rng(6)
+    days = 12.0 * np.arange(60)
+    along, across = rng.uniform(-17e3, 17e3, 400), rng.uniform(-1.2e3, 1.2e3, 400)
+    turn = np.deg2rad(40.0)
+    position = (
+        along * np.sin(turn) - across * np.cos(turn) + 3e5,
+        along * np.cos(turn) + across * np.sin(turn) + 4e6,
+    )
+    weights = np.where(np.abs(along) > 12e3, 1.0, 0.0)
+    axes = np.array([[np.sin(turn), np.cos(turn)], [-np.cos(turn), np.sin(turn)]])
+    z = []
+    for _ in range(200):
+        slopes = (rng.standard_normal((60, 2)) * (1e-7, 3e-6)) @ axes
+        tilt = tilt_rate(slopes - slopes[0], days)
+        error = tilt.rate @ np.stack(position)
+        error -= weights @ error / weights.sum()
+        z.append(error / tilt_std(tilt.covariance, position, weights=weights))
+    spread = np.std(z, axis=0)
+    at_an_end, in_the_middle = np.abs(along) > 12e3, np.abs(along) < 3e3
+    assert 0.85 < np.median(spread[at_an_end]) < 1.15 and 0.85 < np.median(spread[in_the_middle]) < 1.15
+    assert not tilt_std(np.zeros((2, 2)), position, weights=weights).any()

@@ -128,12 +128,19 @@ class TiltRate:
     ----------
     rate : ndarray of float64, (2,)
         Slope per day along easting and northing, unit of the series per m and day.
-    std : ndarray of float64, (2,)
-        Standard deviation of the same if planes are independent from date to date.
+    covariance : ndarray of float64, (2, 2)
+        Of the same, if planes are independent from date to date. A scene much longer than wide, at an angle to the
+        axes, ties the two together.
     """
 
     rate: FloatArray
-    std: FloatArray
+    covariance: FloatArray
+
+    @property
+    def std(self) -> FloatArray:
+        """Standard deviation of each slope."""
+        result: FloatArray = np.sqrt(np.diag(self.covariance))
+        return result
 
     def without(self, slopes: FloatArray, days: FloatArray) -> FloatArray:
         """Planes less this part, (date, 2); zero at the first date."""
@@ -161,8 +168,32 @@ def tilt_rate(slopes: FloatArray, days: FloatArray) -> TiltRate:
     design = np.column_stack([np.ones(len(days)), days - days.mean()])
     terms = np.linalg.lstsq(design, slopes, rcond=None)[0]
     residual = slopes - design @ terms
-    variance = (residual**2).sum(axis=0) / max(len(days) - 2, 1)
-    return TiltRate(terms[1], np.sqrt(variance / float(((days - days.mean()) ** 2).sum())))
+    covariance = residual.T @ residual / max(len(days) - 2, 1)
+    return TiltRate(terms[1], covariance / float(((days - days.mean()) ** 2).sum()))
+
+
+def tilt_std(covariance: FloatArray, position: tuple[FloatArray, FloatArray], *, weights: FloatArray) -> FloatArray:
+    """Error of the rates of points from the error of a tilt rate that was left in the data.
+
+    Rates relative to the weighted mean of the reference areas hold none of it at the weighted mean of their positions,
+    wherever the nearest area lies: ``sqrt(l' C l)`` with the lever ``l`` from there.
+
+    Parameters
+    ----------
+    covariance : ndarray of float64, (2, 2)
+        ``C`` (:class:`TiltRate`); all zero where the planes were removed with their trend.
+    position : tuple of ndarray of float64, (point,)
+        Easting and northing, m.
+    weights : ndarray of float64, (point,)
+        Of the points in the reference, not negative, sum positive.
+
+    Returns
+    -------
+    ndarray of float64, (point,)
+        Standard deviation, unit of the series per day.
+    """
+    lever = np.stack([axis - float(weights @ axis) / float(weights.sum()) for axis in position])
+    return np.asarray(np.sqrt(np.einsum("ip,ij,jp->p", lever, covariance, lever)), np.float64)
 
 
 def _ramp_weights(

@@ -124,7 +124,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     attributes: dict[str, Any] = {"ramp_centre": [0.0, 0.0]}
     slopes = np.zeros((len(days), 2))
-    weights, tilt_std = np.zeros(len(phase)), np.zeros(2)
+    weights, tilt_covariance = np.zeros(len(phase)), np.zeros((2, 2))
     n_cells = _n_ramp_cells(store, phase, parameters.ramp_cell)
     if parameters.fit_ramps and n_cells < _MIN_RAMP_CELLS:
         facts["ramps"] = f"skipped, points without gaps lie in {n_cells} cells of {parameters.ramp_cell:g} m only"
@@ -140,7 +140,7 @@ def _run(context: StageContext) -> dict[str, Any]:
         facts |= _tilt_facts(tilt, store.stack_attributes()["wavelength"])
         if parameters.keep_tilt_rate:
             ramp = replace(ramp, slopes=tilt.without(ramp.slopes, days))
-            tilt_std = tilt.std
+            tilt_covariance = tilt.covariance
         slopes, weights = ramp.slopes, ramp.weights
         attributes["ramp_centre"] = list(ramp.centre)
         for start in range(0, len(phase), POINT_ROWS):
@@ -150,7 +150,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     store.write_attributes("correct", attributes)
     store.write("correct/ramp_slopes", slopes, dims=("date", "axis"), units="rad/m")
     store.write("correct/ramp_weights", weights, dims=("point",))
-    store.write("correct/tilt_std", tilt_std, dims=("axis",), units="rad/m/day")
+    store.write("correct/tilt_covariance", tilt_covariance, dims=("axis", "axis_2"), units="(rad/m/day)^2")
     facts |= _fit_dem(store, phase, parameters)
     if parameters.remove_atmosphere:
         term = estimate_atmosphere(
@@ -215,7 +215,7 @@ STAGE = Stage(
     title="named terms: a ramp per date, the DEM error, on request the atmosphere",
     inputs=("stack", "invert", "select"),
     parameters=CorrectParameters,
-    version=1,
+    version=2,
     run=_run,
     memory=_memory,
 )

@@ -19,6 +19,7 @@ from subside.ops import rates as rates_op
 from subside.ops import uncertainty
 from subside.ops.invert import network_covariance
 from subside.ops.noise_model import NoiseModel, unknown_noise
+from subside.ops.ramps import tilt_std
 from subside.ops.reference import DATUM_NOTE
 from subside.ops.reference_areas import ReferenceArea, distance_to_areas
 from subside.ops.representation import with_representation
@@ -31,6 +32,8 @@ from subside.stages.stage import Parameters, Stage, StageContext
 from subside.stages.tables import date_bperp, n_points_of, used_pairs
 
 log = logging.getLogger("subside")
+
+FloatArray = npt.NDArray[np.float64]
 
 SIGMA_NOTE = (
     "velocity_std is the standard deviation from temporally correlated noise (white by date, atmosphere included, plus "
@@ -85,11 +88,11 @@ def _sensitivity(store: TrackStore) -> npt.NDArray[np.float64] | None:
     return np.asarray(mean - mean[0])
 
 
-def _tilt_std(store: TrackStore, distance: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+def _tilt_std(store: TrackStore, position: tuple[FloatArray, FloatArray]) -> FloatArray:
     """What a drift of the planes left in the data may be wrong by, m/yr; zero where it was removed with them."""
-    std = float(np.hypot(*store.read("correct/tilt_std"))) if store.has("correct/tilt_std") else 0.0
-    wavelength = float(store.stack_attributes()["wavelength"])
-    return np.asarray(wavelength / (4 * np.pi) * std * DAYS_PER_YEAR * distance)
+    covariance = store.read("correct/tilt_covariance")
+    scale = float(store.stack_attributes()["wavelength"]) / (4 * np.pi) * DAYS_PER_YEAR
+    return scale * tilt_std(covariance, position, weights=store.read("reference/weights").astype(np.float64))
 
 
 def _run(context: StageContext) -> dict[str, Any]:
@@ -144,7 +147,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     rates = with_representation(
         rates, position=position, is_filtered=is_filtered, window_std=max(_window_extent(store)) / np.sqrt(12.0)
     )
-    rates = replace(rates, velocity_std=np.hypot(rates.velocity_std, _tilt_std(store, distance)).astype(np.float32))
+    rates = replace(rates, velocity_std=np.hypot(rates.velocity_std, _tilt_std(store, position)).astype(np.float32))
     _write(store, rates, {"distance_to_reference": (distance, "m")})
     empirical_std = empirical.velocity_std(is_filtered, distance)
     store.write("rates/velocity_std_empirical", empirical_std, dims=("point",), units="m/yr")
@@ -224,7 +227,7 @@ STAGE = Stage(
     title="rates with formal, correlated and empirical standard deviations",
     inputs=("stack", "network", "extract", "select", "unwrap", "correct", "reference"),
     parameters=RatesParameters,
-    version=1,
+    version=2,
     run=_run,
     memory=_memory,
 )

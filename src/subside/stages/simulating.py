@@ -152,7 +152,7 @@ def _scored(store: TrackStore) -> tuple[ScoredPoints, TruthReference]:
     )
     reference = TruthReference(
         weights=store.read("reference/weights"),
-        is_deramped=bool(ramp_weights.any()) and not store.read("correct/tilt_std").any(),
+        is_deramped=bool(ramp_weights.any()) and not store.read("correct/tilt_covariance").any(),
         ramp_weights=ramp_weights,
         distance=store.read("rates/distance_to_reference"),
     )

@@ -178,7 +178,7 @@ def _through_the_run(points: PointSet, store: TrackStore, truth: HezeTruth, rows
     known = np.unique(np.concatenate([rows, helpers, inside[_spread(len(inside), _SAMPLE)]]))
     rate = truth.los_rate(points.name, points.easting[known], points.northing[known])
     ramp, reference = (weights[name][known].astype(np.float64) for name in weights)
-    if ramp.any() and not store.read("correct/tilt_std").any():
+    if ramp.any() and not store.read("correct/tilt_covariance").any():
         east = (points.easting[known] - points.easting.mean()) / 1e4
         north = (points.northing[known] - points.northing.mean()) / 1e4
         design = np.column_stack([np.ones(len(known)), east, north])
