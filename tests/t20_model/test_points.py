@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from subside.errors import ArgumentError, UnknownQuantityError
-from subside.model import points as module
 from subside.model.points import PointSet, PointSource, read_rows, utm_of
 
 
@@ -35,8 +34,7 @@ def test_what_is_not_given_is_unknown() -> None:
         points.mean_los()
 
 
-def test_subset_takes_series_along(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_ROWS_AT_A_TIME", 3)
+def test_subset_takes_series_along() -> None:
     dates = np.datetime64("2020-01-01") + np.arange(4).astype("timedelta64[D]")
     series = np.arange(40, dtype=np.float32).reshape(10, 4)
     points = _set(dates=dates, displacement=series, flags=np.arange(10, dtype=np.int32) % 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import zipfile
@@ -10,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from subside.errors import ArgumentError, InputFileError
+from subside.errors import ArgumentError, InputFileError, ProjectError
 from subside.io.export import export
+from subside.io.points import _spool as spool
 from subside.io.points import read_points
 from subside.io.schema import PointTable, TableAttributes
 from subside.model.points import PointKind
+from subside.model.series_rows import CachedRows, read_rows
 
 DATES = ("20200103", "20200115", "20200127", "20200208")
 HEADER = "longitude,latitude,velocity,velocity_std,los_east,los_north,los_up,D20200103,D20200115,D20200127"
@@ -263,3 +266,34 @@ def test_many_blocks_keep_their_order(tmp_path: Path) -> None:
     np.testing.assert_allclose(got.velocity * 1000, velocity, atol=6e-4)
     np.testing.assert_allclose(got.displacement[:][:, 1] * 1000, -velocity, atol=6e-4)
     assert math.isclose(got.longitude[-1], 115 + (n - 1) * 1e-6, abs_tol=1e-6)
+
+
+def test_series_of_a_large_file_are_left_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_ours(tmp_path)
+    small = read_points(path)
+    assert isinstance(small.displacement, np.ndarray)
+    monkeypatch.setattr(spool.RowSpool.__init__, "__kwdefaults__", {"kept_bytes": 100})
+    large = read_points(path)
+    assert isinstance(large.displacement, CachedRows) and isinstance(large.displacement_std, CachedRows)
+    np.testing.assert_array_equal(large.displacement[:], small.displacement)
+    np.testing.assert_array_equal(large.displacement_std[:], small.displacement_std)
+    part = large.subset(np.arange(0, 50, 3))
+    np.testing.assert_array_equal(read_rows(part.displacement, np.array([4, 1])), small.displacement[[12, 3]])
+    unplaced = read_points(export("parquet", our_table(unplaced=5), tmp_path / "b.parquet"))
+    np.testing.assert_array_equal(unplaced.displacement[:], small.displacement[5:])
+
+
+def write_ours(folder: Path) -> Path:
+    return export("parquet", our_table(), folder / "a.parquet")
+
+
+def test_no_room_for_the_series_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_ours(tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(spool.RowSpool.__init__, "__kwdefaults__", {"kept_bytes": 100})
+    monkeypatch.setattr(spool, "_write_all", full)
+    with pytest.raises(ProjectError, match=r"No space left.*TMPDIR"):
+        read_points(path)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,19 @@ import pyproj
 
 from subside.conventions import DAYS_PER_YEAR
 from subside.errors import ArgumentError, UnknownQuantityError
+from subside.model.series_rows import SeriesRows, read_rows, select_rows
+
+__all__ = [
+    "GEOGRAPHIC",
+    "LOS_NAMES",
+    "PointKind",
+    "PointSet",
+    "PointSource",
+    "SeriesRows",
+    "read_rows",
+    "transform",
+    "utm_of",
+]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -29,17 +42,6 @@ class PointKind(IntEnum):
     UNKNOWN = 0
     PS = 1
     DS = 2
-
-
-class SeriesRows(Protocol):
-    """A (point, date) array that is read some rows at a time: numpy and zarr arrays both are."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
-
-    def __getitem__(self, key: Any, /) -> Any:
-        """Read rows as a numpy array; the key is a slice of rows."""
 
 
 @dataclass(frozen=True)
@@ -255,12 +257,12 @@ class PointSet:
         return result
 
     def subset(self, keep: npt.NDArray[Any]) -> PointSet:
-        """Points selected by a boolean mask or by row numbers; their series are read into memory."""
+        """Points selected by a boolean mask or by row numbers; their series stay where they are until read by rows."""
         rows = np.flatnonzero(keep) if np.asarray(keep).dtype == bool else np.asarray(keep, np.int64)
         changes: dict[str, Any] = {name: getattr(self, name)[rows] for name in _PER_POINT}
-        changes["displacement"] = read_rows(self.displacement, rows)
+        changes["displacement"] = select_rows(self.displacement, rows)
         if self.displacement_std is not None:
-            changes["displacement_std"] = read_rows(self.displacement_std, rows)
+            changes["displacement_std"] = select_rows(self.displacement_std, rows)
         return replace(self, **changes)
 
     def default_set(self) -> PointSet:
@@ -292,33 +294,6 @@ _PER_POINT: Final = (
 
 LOS_NAMES: Final[Mapping[int, str]] = MappingProxyType({0: "los_east", 1: "los_north", 2: "los_up"})
 """Column names of the parts of the line of sight."""
-
-_ROWS_AT_A_TIME: Final = 65_536
-
-
-def read_rows(array: SeriesRows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """Read chosen rows of a series array some blocks at a time.
-
-    Parameters
-    ----------
-    array : array-like, (point, date)
-        Read by slices.
-    rows : ndarray of int64, (row,)
-        Row numbers in any order.
-
-    Returns
-    -------
-    ndarray of float32, (row, date)
-    """
-    result = np.empty((len(rows), array.shape[1]), np.float32)
-    order = np.argsort(rows, kind="stable")
-    ascending = rows[order]
-    for start in range(0, array.shape[0], _ROWS_AT_A_TIME):
-        first, last = np.searchsorted(ascending, [start, start + _ROWS_AT_A_TIME])
-        if last > first:
-            block = np.asarray(array[start : min(start + _ROWS_AT_A_TIME, array.shape[0])])
-            result[order[first:last]] = block[ascending[first:last] - start]
-    return result
 
 
 def utm_of(longitude: float, latitude: float) -> str:

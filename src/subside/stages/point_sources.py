@@ -19,6 +19,7 @@ from subside.io.project import CONFIGURATION, Project
 from subside.io.schema import point_ids
 from subside.io.store import TrackStore
 from subside.model.points import PointKind, PointSet, PointSource
+from subside.model.series_rows import CachedRows
 from subside.model.stack import parse_dates
 from subside.ops.basins.aliasing import alias_risk
 from subside.stages.catalogue import STAGES
@@ -204,8 +205,8 @@ def _columns(store: TrackStore) -> dict[str, Any]:
         "los": np.stack([field("los_east"), field("los_north"), field("los_up")], axis=1),
         "velocity": store.read("rates/velocity").astype(np.float64),
         "velocity_std": store.read("rates/velocity_std").astype(np.float64),
-        "displacement": store.array("reference/displacement"),
-        "displacement_std": store.array("rates/displacement_std"),
+        "displacement": CachedRows(store.array("reference/displacement")),
+        "displacement_std": CachedRows(store.array("rates/displacement_std")),
         "kind": np.where(is_filtered, PointKind.DS, PointKind.PS).astype(np.uint8),
         "coherence": store.read("select/temporal_coherence").astype(np.float64),
         "height": field("height"),

@@ -38,7 +38,8 @@ def read_points(
     Returns
     -------
     PointSet
-        SI units, positive toward the satellite; series in memory as float32. What the file does not hold is unknown.
+        SI units, positive toward the satellite; series as float32, on disk and read by rows where they are more than
+        64 MB. What the file does not hold is unknown.
 
     Raises
     ------

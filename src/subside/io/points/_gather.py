@@ -16,6 +16,8 @@ import pyproj
 from subside.conventions import MM_PER_M
 from subside.errors import ArgumentError
 from subside.io.codes import refuse
+from subside.io.points._spool import RowSpool, is_infinite_at
+from subside.model.series_rows import SeriesRows
 
 log = logging.getLogger("subside")
 
@@ -37,12 +39,12 @@ class Gathered:
     ----------
     columns : dict of str to ndarray, (row,)
         float64 (NaN is unknown), int64, or object (str).
-    series : dict of str to ndarray of float32, (row, date)
-        Date columns by group, m.
+    series : dict of str to array-like of float32, (row, date)
+        Date columns by group, m; in memory where they are small, else on disk and read by rows.
     """
 
     columns: dict[str, npt.NDArray[Any]]
-    series: dict[str, npt.NDArray[np.float32]]
+    series: dict[str, SeriesRows]
 
     @property
     def n_rows(self) -> int:
@@ -75,7 +77,7 @@ def gather(
     Gathered
     """
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in columns}
-    rows: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in series}
+    rows = {name: RowSpool(len(days)) for name, days in series.items()}
     for block in blocks:
         for name in columns:
             parts[name].append(as_array(block.column(name)))
@@ -83,8 +85,8 @@ def gather(
             values = np.empty((block.num_rows, len(names)), np.float32)
             for index, name in enumerate(names):
                 np.divide(block.column(name).to_numpy(zero_copy_only=False), scale, out=values[:, index])
-            rows[group].append(values)
-    return Gathered({k: _joined(v) for k, v in parts.items()}, {k: _joined(v) for k, v in rows.items()})
+            rows[group].add(values)
+    return Gathered({k: _joined(v) for k, v in parts.items()}, {k: v.rows() for k, v in rows.items()})
 
 
 def _joined(parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
@@ -178,6 +180,15 @@ def check_finite(values: npt.NDArray[Any], name: str, label: str) -> None:
     if np.isinf(values).any():
         row = int(np.argwhere(np.isinf(values))[0, 0])
         refuse("S142", label, f"`{name}` must be finite or empty, got an infinite value in row {row + 1} of the data")
+
+
+def check_finite_series(rows: SeriesRows, label: str) -> None:
+    """Refuse infinite displacements (S142), some rows at a time; NaN is a gap and passes."""
+    row = is_infinite_at(rows)
+    if row is not None:
+        refuse(
+            "S142", label, f"`displacement` must be finite or empty, got an infinite value in row {row + 1} of the data"
+        )
 
 
 def known_std(std: FloatArray, name: str, label: str) -> FloatArray:

@@ -25,6 +25,7 @@ from subside.io.points._gather import (
     FloatArray,
     Gathered,
     check_finite,
+    check_finite_series,
     check_incidence,
     check_los,
     check_positions,
@@ -35,6 +36,7 @@ from subside.io.points._gather import (
 )
 from subside.io.points._text import file_digest
 from subside.model.points import GEOGRAPHIC, LOS_NAMES, PointKind, PointSet, PointSource, transform
+from subside.model.series_rows import select_rows
 
 log = logging.getLogger("subside")
 
@@ -162,11 +164,12 @@ def read_columns(
     if not keep.all():
         log.warning("%s: %d points without a position are left out", table.label, int((~keep).sum()))
         values = {quantity: column[keep] for quantity, column in values.items()}
-        got = Gathered({}, {group: rows[keep] for group, rows in got.series.items()})
+        left = np.flatnonzero(keep)
+        got = Gathered({}, {group: select_rows(rows, left) for group, rows in got.series.items()})
         longitude, latitude = longitude[keep], latitude[keep]
     check_positions(longitude, latitude, table.label)
     check_finite(values["velocity"], layout.own["velocity"], table.label)
-    check_finite(got.series["d"], "displacement", table.label)
+    check_finite_series(got.series["d"], table.label)
     track = name or str(facts.get("track") or path.stem)
     return PointSet.from_geographic(
         track,

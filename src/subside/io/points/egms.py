@@ -30,6 +30,7 @@ from subside.io.points._gather import (
     Gathered,
     as_array,
     check_finite,
+    check_finite_series,
     check_los,
     check_positions,
     dates_of,
@@ -38,6 +39,7 @@ from subside.io.points._gather import (
 )
 from subside.io.points._text import TextTable, file_digest, is_zip, open_text, read_member
 from subside.model.points import GEOGRAPHIC, PointKind, PointSet, PointSource, transform
+from subside.model.series_rows import SeriesRows
 
 EGMS_CRS: Final = "EPSG:3035"
 """Projected system of the products, ETRS89 LAEA."""
@@ -333,7 +335,7 @@ def _points(
         check_los(los, label)
     check_positions(longitude, latitude, label)
     check_finite(columns["mean_velocity"], "mean_velocity", label)
-    check_finite(displacement, "displacement", label)
+    check_finite_series(displacement, label)
     std, definition = _velocity_std(columns["mean_velocity_std"], displacement, dates)
     points = PointSet.from_geographic(
         name,
@@ -373,11 +375,11 @@ def _kind(mp_type: Any) -> npt.NDArray[np.uint8]:
 
 
 def _velocity_std(
-    written: FloatArray, displacement: npt.NDArray[np.float32], dates: npt.NDArray[np.datetime64]
+    written: FloatArray, displacement: SeriesRows, dates: npt.NDArray[np.datetime64]
 ) -> tuple[FloatArray, str]:
     days = (dates - dates[:1]).astype(np.float64)
     parts = []
-    for start in range(0, len(displacement), _BLOCK):
+    for start in range(0, displacement.shape[0], _BLOCK):
         fit = rate_and_std(displacement[start : start + _BLOCK].astype(np.float64), days)
         if fit is None:
             return np.where(written > 0, written, np.nan) / MM_PER_M, _SIGMA_READ

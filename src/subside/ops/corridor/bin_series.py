@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from subside.conventions import DAYS_PER_YEAR
-from subside.model.points import read_rows
+from subside.model.series_rows import read_rows, row_blocks
 from subside.ops.corridor.profile import Profile
 from subside.ops.corridor.tracks import TrackRates
 
@@ -124,13 +124,15 @@ def _calendar(dates: npt.NDArray[np.datetime64]) -> FloatArray:
 
 def _mean_series(track: TrackRates, profile: Profile, k: int) -> FloatArray:
     """Weighted mean displacement of each bin, (bin, date); NaN where a date has no value."""
-    rows = np.flatnonzero(profile.bin_of[k] >= 0)
-    series = read_rows(track.points.displacement, rows).astype(np.float64) * track.factor[rows, None]
-    has = np.isfinite(series)
-    shape = (profile.bins.n_bins, len(rows))
-    matrix = csr_array((profile.weights[k][rows], (profile.bin_of[k][rows], np.arange(len(rows)))), shape=shape)
-    total = matrix @ np.where(has, series, 0.0)
-    weight = matrix @ has.astype(np.float64)
+    n_bins, n_dates = profile.bins.n_bins, len(track.points.dates)
+    total, weight = np.zeros((n_bins, n_dates)), np.zeros((n_bins, n_dates))
+    for rows in row_blocks(np.flatnonzero(profile.bin_of[k] >= 0), n_dates=n_dates):
+        series = read_rows(track.points.displacement, rows).astype(np.float64) * track.factor[rows, None]
+        has = np.isfinite(series)
+        weights = (profile.weights[k][rows], (profile.bin_of[k][rows], np.arange(len(rows))))
+        matrix = csr_array(weights, shape=(n_bins, len(rows)))
+        total += matrix @ np.where(has, series, 0.0)
+        weight += matrix @ has.astype(np.float64)
     result: FloatArray = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
     return result
 

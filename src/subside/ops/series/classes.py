@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from subside import _check
 from subside.errors import ArgumentError
+from subside.model.series_rows import SeriesRows
 from subside.ops.series.noise import Dates, FloatArray, annual_columns, days_of, trend_columns
 from subside.ops.time_model import SEASON_MIN_SPAN_DAYS
 
@@ -58,7 +58,7 @@ class SeriesClasses:
     persistence: float
 
 
-def classify_series(dates: Dates, series: npt.NDArray[np.floating]) -> SeriesClasses:
+def classify_series(dates: Dates, series: SeriesRows) -> SeriesClasses:
     """Class series by the Bayesian information criterion.
 
     Six models are fitted to every series by least squares: constant, line, parabola, line with a bend, with a step, and
@@ -71,8 +71,8 @@ def classify_series(dates: Dates, series: npt.NDArray[np.floating]) -> SeriesCla
     ----------
     dates : ndarray of datetime64[D], (date,)
         Ascending.
-    series : ndarray of float, (series, date)
-        m; a series with a NaN is not classed.
+    series : array-like of float, (series, date)
+        m, read by slices of rows; a series with a NaN is not classed.
 
     Returns
     -------
@@ -83,11 +83,12 @@ def classify_series(dates: Dates, series: npt.NDArray[np.floating]) -> SeriesCla
     ArgumentError
         For fewer than 16 dates.
     """
-    _check.shape((None, len(dates)), series=series)
+    if tuple(series.shape)[1:] != (len(dates),):
+        raise ArgumentError(f"`series` must have shape (any, {len(dates)}), got {tuple(series.shape)}")
     if len(dates) < LEAST_DATES:
         raise ArgumentError(f"`series` must hold at least {LEAST_DATES} dates to be classed, got {len(dates)}")
     models = _Models.at(days_of(dates))
-    n = len(series)
+    n = series.shape[0]
     logs, breaks = np.full((n, 6), np.nan, np.float32), np.full((n, 3), -1, np.int16)
     persistence = []
     for start in range(0, n, _BLOCK):
