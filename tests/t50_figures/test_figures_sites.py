@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from subside.figures.sites import DriverCurve, LagCurve, SiteCurve, drivers_figure, lag_figure, site_series_figure
+from subside.figures.storage import LoopCurve, storage_figure
 
 DATES = np.datetime64("2016-01-10") + 24 * np.arange(40).astype("timedelta64[D]")
 MONTHS = np.arange("2016-01", "2019-01", dtype="datetime64[M]").astype("datetime64[D]") + 15
@@ -72,3 +73,33 @@ def test_a_lag_is_written_only_where_it_is_claimed() -> None:
     assert "no lag claimed" in titles[1] and "48" not in titles[1]
     assert [c["is_claimed"] for c in made.numbers["curves"]] == [True, False]
     assert lag_figure([], title="t").numbers == {"curves": []}
+
+
+def _loop(slope: float) -> LoopCurve:
+    head = np.sin(np.arange(40.0))
+    return LoopCurve(
+        "mean of rural",
+        "well",
+        DATES,
+        head,
+        0.006 * head,
+        head - 5,
+        0.006 * head,
+        slope,
+        (0.005, 0.007),
+        12.0,
+        0.01,
+        "v",
+        "t",
+    )
+
+
+def test_a_loop_has_its_line_only_where_a_coefficient_is_claimed() -> None:
+    made = storage_figure([_loop(0.006), _loop(np.nan)], title="t")
+    claimed, _, unclaimed, _ = made.figure.axes[:4]
+    line = next(line for line in claimed.lines if line.get_label() == "elastic")
+    np.testing.assert_allclose(line.get_xdata() / line.get_ydata(), 6.0)
+    assert not [line for line in unclaimed.lines if line.get_label() == "elastic"]
+    assert made.numbers["curves"][0]["elastic"] == pytest.approx(0.006)
+    assert made.numbers["curves"][1]["elastic"] is None
+    assert storage_figure([], title="t").numbers["curves"] == []

@@ -124,6 +124,26 @@ def test_a_site_without_points_and_missing_rain_are_said_and_the_rest_is_made(st
     assert json.loads((out / "summary.json").read_text())["study"] == "series"
 
 
+def test_storage_is_claimed_where_the_ground_follows_the_head_only(study) -> None:
+    out, summary, _, n_tracks = study
+    table = pd.read_csv(out / "storage.csv")
+    assert set(table["head"]) == {"shallow_depth"}
+    rural = table[(table.group == "rural") & table.is_group_mean]
+    assert len(rural) == n_tracks
+    assert rural.elastic_claimed.all()
+    vertical = 1 / 120.0 / 0.79  # the series along the line of sight is 1/120 of the head
+    assert (rural.elastic_storage_low < vertical).all()
+    assert (rural.elastic_storage_high > vertical).all()
+    others = table[table.group != "rural"]
+    assert not others.elastic_claimed.any()
+    assert others.elastic_storage.isna().all()
+    assert others.elastic_reason.str.startswith("not claimed").all()
+    assert not table.lasting_claimed.any()
+    assert (table.ratio_of_trends_low.notna() == table.ratio_of_trends.notna()).all()
+    assert (out / "storage.png").exists()
+    assert summary["results"]["storage"][0]["is_elastic_claimed"]
+
+
 def test_without_drivers_or_series(files, tmp_path) -> None:
     folder, drivers = files
     track = _track("A040", 1, drivers)

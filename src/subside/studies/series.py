@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 from rich.console import Console
@@ -28,6 +29,7 @@ from subside.ops.series.sites import SiteSeries, group_mean, mean_series, points
 from subside.studies.land import OUTSIDE, land_classes
 from subside.studies.output import StudyFolder, StudyParameters
 from subside.studies.series_rows import Analysed, adjusted_p, holds, lag_result, lag_row, site_result, site_row
+from subside.studies.series_storage import RULE, storage_of, storage_result, write_storage
 
 UNGROUPED = "sites"
 """Group of the sites without a class."""
@@ -59,6 +61,12 @@ class SeriesParameters(StudyParameters):
         le=0.5,
         description="Probability of claiming any lag (or a first bend) where there is none, over all series compared "
         "with one driver (Holm 1979).",
+    )
+    head_std: float = Field(
+        0.05,
+        ge=0,
+        le=10,
+        description="Error of a monthly head, m: of the reading, and of the well standing for the ground of the site.",
     )
     n_surrogates: int = Field(999, ge=499, le=20000, description="Phase-random surrogates of a test.")
     most_changes: int = Field(3, ge=0, le=6, description="Most bends of a series.")
@@ -135,11 +143,21 @@ def run_series(
         _analyse(item, parameters, warn)
     for driver in drivers:
         _compare(analysed, driver, parameters, warn)
+    storages = storage_of(
+        analysed,
+        [d for d in drivers if d.kind != "rain"],
+        head_std=parameters.head_std,
+        max_lag=parameters.max_lag,
+        alpha=parameters.alpha,
+        seed=parameters.seed,
+    )
     _write(folder, analysed, drivers, parameters)
+    write_storage(folder, storages)
     if parameters.point_classes:
         _write_classes(folder, tracks)
     _figures(folder, analysed, drivers, parameters)
-    return folder.finish(_results(analysed, sites, drivers, parameters))
+    storage = [storage_result(s) for s in storages if s.item.is_group] or [storage_result(s) for s in storages]
+    return folder.finish({**_results(analysed, sites, drivers, parameters), "storage": storage, "storage_rule": RULE})
 
 
 def _drivers(table: TimeTable | None, warn: Any) -> list[Driver]:
@@ -168,7 +186,7 @@ def _series_of(track: PointSet, sites: Sites, parameters: SeriesParameters, warn
             )
             continue
         series = mean_series(track, rows, correlation, site=str(name), component=parameters.component)
-        found.append(Analysed(series, str(kind) or UNGROUPED, False))
+        found.append(Analysed(series, str(kind) or UNGROUPED, False, up=_up(track, rows, parameters.component)))
     return [*found, *_groups(track, found, correlation)]
 
 
@@ -218,8 +236,12 @@ def _groups(track: PointSet, found: list[Analysed], correlation: ErrorCorrelatio
         members = [a.series for a in found if a.group == group]
         if len(members) > 1:
             mean = group_mean(track, members, correlation, name=f"mean of {group}")
-            made.append(Analysed(mean, group, True))
+            made.append(Analysed(mean, group, True, up=_up(track, mean.rows, mean.component)))
     return made
+
+
+def _up(track: PointSet, rows: npt.NDArray[np.int64], component: str) -> float:
+    return float(np.mean(track.los[rows, 2])) if component == "los" else 1.0
 
 
 def _analyse(item: Analysed, parameters: SeriesParameters, warn: Any) -> None:
@@ -306,7 +328,7 @@ def _write(folder: StudyFolder, analysed: list[Analysed], drivers: list[Driver],
 
 def _write_classes(folder: StudyFolder, tracks: list[PointSet]) -> None:
     for track in tracks:
-        found = classify_series(track.dates, np.asarray(track.displacement))
+        found = classify_series(track.dates, track.displacement)
         table = pd.DataFrame(
             {"point_id": track.point_id, "series_class": [SeriesClass(int(k)).name.lower() for k in found.label]}
         )

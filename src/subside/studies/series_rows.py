@@ -19,13 +19,18 @@ from subside.ops.series.sites import SiteSeries
 
 @dataclass
 class Analysed:
-    """A mean series and what was read off it; the series of a land class that stand behind others are not compared."""
+    """A mean series and what was read off it; the series of a land class that stand behind others are not compared.
+
+    ``up`` is the vertical part of the line of sight, which the series are divided by where a vertical motion is wanted;
+    1 for a vertical series.
+    """
 
     series: SiteSeries
     group: str
     is_group: bool
     is_class: bool = False
     is_compared: bool = True
+    up: float = 1.0
     parts: Decomposition | None = None
     changes: RateChanges | None = None
     classes: SeriesClasses | None = None
