@@ -78,14 +78,14 @@ def test_rates_share_one_scale_whatever_their_spread() -> None:
     drawn(result)
     panels = [a for a in result.figure.axes if a.collections and "points" in a.get_title(loc="left")]
     limits = {c.get_clim() for a in panels for c in a.collections if c.get_array() is not None}
-    limit = result.numbers["limit_cm_yr"]
+    limit = result.numbers["limit_mm_yr"]
     assert len(panels) == 2 and limits == {(-limit, limit)}
     assert result.numbers["tracks"]["S1-40"]["p95"] == pytest.approx(
         10 * result.numbers["tracks"]["S1-142"]["p95"], rel=1e-4
     )
     assert panels[0].get_xlim() == panels[1].get_xlim()
-    given = track_rates_figure(TrackRatesInput(pair, limit_cm_yr=8.0))
-    assert given.numbers["limit_cm_yr"] == 8.0
+    given = track_rates_figure(TrackRatesInput(pair, limit_mm_yr=80.0))
+    assert given.numbers["limit_mm_yr"] == 80.0
 
 
 def test_many_points_and_one_track() -> None:

@@ -28,10 +28,10 @@ def contents(results: Path) -> ReportContents:
         tracks=(fake_track(), fake_track("S1-142", incidence=33.8, n_dates=61)),
         studies=load_studies(results),
         absent={"decompose": "both tracks are ascending & cannot be split."},
-        study_area=Picture(area, "Study area."),
-        networks=Picture(networks, "Networks."),
-        rates=Picture(rates, "Rates of both tracks, red is sinking."),
-        rate_limit_cm_yr=4.0,
+        study_area=Picture(area, "Study area.", number="1"),
+        networks=Picture(networks, "Networks.", number="2"),
+        rates=Picture(rates, "Rates of both tracks, red is sinking.", number="3"),
+        rate_limit_mm_yr=40.0,
         crs="EPSG:32650",
     )
 

@@ -299,7 +299,7 @@ def rates_input(n: int = 3000) -> TrackRatesInput:
         lon, lat = 115.0 - 0.2 * k + rng.random(n) * 1.6, 34.8 + rng.random(n)
         rate = -0.03 * np.exp(-(((lon - 115.6) / 0.13) ** 2) - ((lat - 35.25) / 0.1) ** 2) + rng.normal(0, 0.002, n)
         tracks.append(TrackRates(name, lon, lat, rate))
-    return TrackRatesInput(tuple(tracks), (LINE,), BOXES, limit_cm_yr=4.0)
+    return TrackRatesInput(tuple(tracks), (LINE,), BOXES, limit_mm_yr=40.0)
 
 
 def make_figures() -> tuple[FigureResult, FigureResult, FigureResult]:

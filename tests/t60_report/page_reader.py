@@ -27,7 +27,7 @@ class Page(HTMLParser):
         values = dict(attrs)
         self.tags.append((tag, values))
         if tag in ("table", "img"):
-            self.wrapped.append((tag, "scroll" in self.classes))
+            self.wrapped.append((tag, any("scroll" in c.split() for c in self.classes)))
         if tag not in VOID:
             self.open.append(tag)
             self.classes.append(values.get("class") or "")

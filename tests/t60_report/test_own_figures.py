@@ -46,10 +46,10 @@ def test_shapes_and_sites() -> None:
 
 def test_the_rates_of_the_default_set_are_drawn() -> None:
     box = MapContext(boxes=(MapBox("a", 115.0, 35.0, 115.02, 35.02),))
-    picture = rates_picture([points("S1-40")], [fake_track()], context=box, limit_cm_yr=3.0)
+    picture = rates_picture([points("S1-40")], [fake_track()], context=box, limit_mm_yr=30.0)
     assert picture is not None and "(a)" in picture.caption
     numbers = picture.source.numbers  # type: ignore[union-attr]
-    assert numbers["limit_cm_yr"] == 3.0 and numbers["tracks"]["S1-40"]["n"] == 180
+    assert numbers["limit_mm_yr"] == 30.0 and numbers["tracks"]["S1-40"]["n"] == 180
     assert rates_picture([]) is None
 
 

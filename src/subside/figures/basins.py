@@ -120,7 +120,7 @@ def gallery_figure(data: GalleryInput) -> FigureResult:
     n_columns = 3 if ratio > 0.5 else 2
     n_rows = math.ceil(len(pairs) / n_columns)
     width = 9.6
-    height = float(np.clip((width - 1.7) / n_columns * ratio, 1.0, 4.5)) * n_rows + 0.3 * n_rows + 0.8
+    height = float(np.clip((width - 1.7) / n_columns * ratio, 1.0, 4.5)) * n_rows + 0.42 * n_rows + 0.8
     cycle = f"one cycle of colour is {data.fringe * 100:.2f} cm along the line of sight"
     title = f"Wrapped interferograms of box {data.name}: {cycle}"
     figure = new_figure(width, height, title)
@@ -136,7 +136,7 @@ def gallery_figure(data: GalleryInput) -> FigureResult:
         axes.pcolormesh(pair.longitude, pair.latitude, shown, cmap=PHASE, norm=norm, shading="nearest", rasterized=True)
         for kind, longitude, latitude in data.outlines:
             axes.plot(longitude, latitude, color=INK, linewidth=1.1, linestyle=_LINE_OF_KIND.get(kind, ":"))
-        dress(axes, title=pair.title, grid=False)
+        dress(axes, title=pair.title.replace(", ", "\n", 1), grid=False)
         axes.title.set_fontsize(7.0)
         axes.set_xlim(west, east)
         axes.set_ylim(south, north)
@@ -145,7 +145,7 @@ def gallery_figure(data: GalleryInput) -> FigureResult:
         axes.locator_params(nbins=4)
     bar = figure.colorbar(ScalarMappable(norm, PHASE), ax=panels, shrink=0.6, pad=0.01, aspect=30)
     bar.set_ticks([-math.pi, 0, math.pi], labels=["-π", "0", "π"])
-    bar.set_label("wrapped phase (rad); grows as the ground moves away", fontsize=8.5, color=INK)
+    bar.set_label("wrapped phase (rad)\ngrows as the ground moves away", fontsize=8.5, color=INK)
     numbers = {
         "fringe_m": number(data.fringe),
         "pairs": [{"title": p.title, "mean_coherence": number(np.nanmean(p.coherence))} for p in pairs],
@@ -302,6 +302,8 @@ class BasinMapInput:
         Outlines.
     layers : sequence of (label, shapely geometry)
         Mines, faults, wells.
+    rate_limit : float
+        Half-range of the colours, m/yr; 0 takes it from the rates.
     """
 
     easting: float
@@ -310,6 +312,7 @@ class BasinMapInput:
     rate: FloatArray
     basins: Sequence[tuple[str, str, Any]]
     layers: Sequence[tuple[str, Any]] = ()
+    rate_limit: float = 0.0
 
 
 def basin_map_figure(data: BasinMapInput) -> FigureResult:
@@ -326,11 +329,11 @@ def basin_map_figure(data: BasinMapInput) -> FigureResult:
     axes = figure.add_subplot()
     dress(axes, xlabel="easting (km)", ylabel="northing (km)", grid=False)
     axes.set_facecolor(NO_DATA)
-    limit = symmetric_limit(data.rate * _MM)
+    limit = data.rate_limit * _MM or symmetric_limit(data.rate * _MM)
     drawn = axes.imshow(
         data.rate * _MM, extent=extent, origin="lower", cmap=MOTION, norm=motion_norm(limit), interpolation="nearest"
     )
-    colour_bar(axes, drawn, f"vertical rate (mm/yr), red sinks; scale ±{limit:g}")
+    colour_bar(axes, drawn, f"vertical rate (mm/yr), negative sinks; scale ±{limit:g}")
     for label, shape in data.layers:
         colour = {"mine": ACCENT, "fault": MUTED}.get(label, "#6a8d3a")
         _outline(axes, shape, color=colour, linewidth=1.0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from subside.conventions import MM_PER_M
 from subside.errors import ArgumentError
 from subside.figures.geographic import (
     FloatArray,
@@ -21,8 +22,6 @@ from subside.figures.geographic import (
 from subside.figures.maps import PointPositions, Scale, draw_points
 from subside.figures.style import INK, LOS_NOTE, MOTION, FigureResult, motion_norm, new_figure, number, symmetric_limit
 from subside.figures.style import summary as summary_of
-
-_CM_PER_M = 100.0
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,8 @@ class TrackRatesInput:
         Railway and the like.
     boxes : tuple of MapBox
         Named rectangles looked at in detail elsewhere.
-    limit_cm_yr : float or None
-        Half-range of the one scale, cm/yr; None takes it from the rates.
+    limit_mm_yr : float or None
+        Half-range of the one scale, mm/yr; None takes it from the rates.
     quantity : str
         What the rates are, with their sign.
     """
@@ -69,8 +68,8 @@ class TrackRatesInput:
     tracks: tuple[TrackRates, ...]
     lines: tuple[MapShape, ...] = ()
     boxes: tuple[MapBox, ...] = ()
-    limit_cm_yr: float | None = None
-    quantity: str = field(default=f"line-of-sight rate (cm/yr), {LOS_NOTE}")
+    limit_mm_yr: float | None = None
+    quantity: str = field(default=f"line-of-sight rate (mm/yr), {LOS_NOTE}")
 
 
 def track_rates_figure(data: TrackRatesInput) -> FigureResult:
@@ -84,7 +83,7 @@ def track_rates_figure(data: TrackRatesInput) -> FigureResult:
     Returns
     -------
     FigureResult
-        Numbers: the scale, and count and quantiles of the rates of each track, cm/yr.
+        Numbers: the scale, and count and quantiles of the rates of each track, mm/yr.
 
     Raises
     ------
@@ -93,8 +92,8 @@ def track_rates_figure(data: TrackRatesInput) -> FigureResult:
     """
     if not data.tracks:
         raise ArgumentError("`tracks` must hold at least one track, got none")
-    rates = [np.asarray(t.velocity, np.float64) * _CM_PER_M for t in data.tracks]
-    limit = data.limit_cm_yr or symmetric_limit(np.concatenate(rates))
+    rates = [np.asarray(t.velocity, np.float64) * MM_PER_M for t in data.tracks]
+    limit = data.limit_mm_yr or symmetric_limit(np.concatenate(rates))
     scale = Scale(MOTION, motion_norm(limit), data.quantity)
     extent = extent_of([(t.longitude, t.latitude) for t in data.tracks], margin=0.03)
     n = len(data.tracks)
@@ -123,13 +122,13 @@ def track_rates_figure(data: TrackRatesInput) -> FigureResult:
         bar = figure.colorbar(
             drawn, ax=list(panels), orientation="horizontal", shrink=0.6, aspect=40, pad=0.02, extend="both"
         )
-        bar.set_label(f"{data.quantity}; scale ±{limit:g} cm/yr", fontsize=8.5, color=INK)
+        bar.set_label(f"{data.quantity}; scale ±{limit:g} mm/yr", fontsize=8.5, color=INK)
         bar.ax.tick_params(labelsize=8, colors=INK, width=0.6, length=3)
         bar.outline.set_linewidth(0.4)
     if data.lines:
         panels[0].legend(loc="upper left", fontsize=8, frameon=True, framealpha=0.85, edgecolor="none")
     numbers = {
-        "limit_cm_yr": number(limit),
+        "limit_mm_yr": number(limit),
         "tracks": {t.name: summary_of(v) for t, v in zip(data.tracks, rates, strict=True)},
         "boxes": {b.name: [number(v) for v in (b.west, b.east, b.south, b.north)] for b in data.boxes},
     }

@@ -194,7 +194,7 @@ def difference_map_figure(agreement: TrackAgreement, *, names: tuple[str, str]) 
     width, height = map_size(cells.easting, cells.northing, width=8.4)
     figure = new_figure(width, height, f"Difference of vertical rates, {names[1]} minus {names[0]}")
     axes = figure.subplots()
-    label = f"difference (mm/yr), scale ±{limit:g}"
+    label = f"{names[1]} minus {names[0]} (mm/yr), scale ±{limit:g}"
     draw_cells(
         axes,
         (cells.easting, cells.northing),

@@ -22,7 +22,7 @@ def agreement_blocks(results: StudyResults) -> list[Block]:
             "Neighbouring cells share errors: the intervals below (95 %, in brackets) come from resampling blocks of ",
             s.fact("block_m"),
             ", and the cells count as ",
-            s.fact("n_effective"),
+            s.fact("n_effective", decimals=1),
             " independent ones.",
         ),
     )
@@ -123,7 +123,7 @@ def _trusted(results: StudyResults) -> Words | None:
             return sentence(
                 "That difference scatters ",
                 results.fact_of(f"{key}.observed_over_predicted", row.get("observed_over_predicted")),
-                " times as much as the standard deviations of the points predict.",
+                " times as much as the standard deviations of the points predict (1 would be as they say).",
             )
     return None
 
@@ -134,8 +134,8 @@ class _Statistics:
     def __init__(self, results: StudyResults) -> None:
         self.results = results
 
-    def fact(self, name: str) -> Fact | None:
-        return self.results.fact(f"statistics.{name}")
+    def fact(self, name: str, decimals: int | None = None) -> Fact | None:
+        return self.results.fact(f"statistics.{name}", decimals=decimals)
 
 
 def decomposition_blocks(results: StudyResults) -> list[Block]:

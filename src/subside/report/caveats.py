@@ -30,7 +30,8 @@ def caveats_chapter(tracks: Sequence[TrackFacts], studies: Sequence[StudyResults
     items: list[Words] = [w for t in tracks for w in _sideways(t)]
     items += [w for a, b in combinations(tracks, 2) for w in _hidden(a, b)]
     items += _datum(tracks)
-    items += [w for t in tracks for w in (*_aliasing(t), *_gaps(t))]
+    items += _aliasing(tracks)
+    items += [w for t in tracks for w in _gaps(t)]
     items += _uncovered(studies)
     items.append(
         (
@@ -88,18 +89,22 @@ def _datum(tracks: Sequence[TrackFacts]) -> list[Words]:
     ]
 
 
-def _aliasing(track: TrackFacts) -> list[Words]:
+def _aliasing(tracks: Sequence[TrackFacts]) -> list[Words]:
+    """One sentence for all tracks of a wavelength."""
+    first = {t.wavelength: t for t in reversed(tracks)}
+    return [_aliased(first[w], [t.name for t in tracks if t.wavelength == w]) for w in reversed(first)]
+
+
+def _aliased(track: TrackFacts, names: Sequence[str]) -> Words:
     trace = Trace(f"tracks/{track.name}.zarr/stack", "wavelength", track.stack_digest)
     quarter = Fact(with_unit(shown(track.wavelength * 1e3 / 4, decimals=0), "mm"), trace)
-    return [
-        (
-            f"{track.name}: where neighbouring points move apart by more than ",
-            quarter,
-            " along the line of sight between two linked dates, whole cycles can be lost and the rate comes out too "
-            "small, as over active longwalls. Such places are marked where the mining study finds them; elsewhere "
-            "integer closure is the only guard.",
-        )
-    ]
+    return (
+        f"{', '.join(names)}: where neighbouring points move apart by more than ",
+        quarter,
+        " along the line of sight between two linked dates, whole cycles can be lost and the rate comes out too "
+        "small, as over active longwalls. Such places are marked where the mining study finds them; elsewhere "
+        "integer closure is the only guard.",
+    )
 
 
 def _gaps(track: TrackFacts) -> list[Words]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from subside.report.content import Block, Chapter, DataTable, Paragraph, Warned, Words
+from subside.report.content import Block, Bullets, Chapter, DataTable, Paragraph, Warned, Words
 from subside.report.results import Cell, Rows, StudyResults, Unit, joined
 
 MOST_ROWS: Final = 60
 """Rows of a table printed in the report; the rest is in the file that the study wrote."""
+
+_MOST_NOTES: Final = 2
+"""Warnings that stand as notes of their own; more are listed."""
 
 
 class Column(NamedTuple):
@@ -71,7 +74,10 @@ def whole(results: StudyResults, write: Callable[[StudyResults], list[Block]]) -
     blocks = write(results)
     if not any(isinstance(b, (Paragraph, DataTable)) for b in blocks):
         blocks = [*bare_results(results), *blocks]
-    return [*blocks, *(Warned((w,)) for w in results.warnings)]
+    warnings: list[Words] = [(w.replace("`", ""),) for w in results.warnings]
+    if len(warnings) > _MOST_NOTES:
+        return [*blocks, Warned((f"{len(warnings)} warnings of this study:",)), Bullets(warnings)]
+    return [*blocks, *(Warned(w) for w in warnings)]
 
 
 def bare_results(results: StudyResults) -> list[Block]:
@@ -90,8 +96,10 @@ def paragraph(*sentences: Words | None) -> list[Block]:
 
 
 def pictures(results: StudyResults) -> list[Block]:
-    """Figures of a study in its order."""
-    return [picture for _, picture in results.pictures()]
+    """Figures of a study: those the paper has, in its order of them, where the study makes several; then the others."""
+    found = [picture for _, picture in results.pictures()]
+    known = sorted((p for p in found if p.number), key=lambda p: (len(p.number.rstrip("abcdefghij")), p.number))
+    return [*known, *(p for p in found if not p.number)]
 
 
 def table_of(

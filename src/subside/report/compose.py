@@ -9,8 +9,10 @@ from pathlib import Path
 from subside import __version__
 from subside.report.caveats import caveats_chapter
 from subside.report.content import Block, Chapter, DataTable, Fact, Paragraph, Picture, facts_of
+from subside.report.figure_list import figures_chapter
 from subside.report.methods import day, methods_chapter
 from subside.report.page import TitleBlock, write_page
+from subside.report.paper import numbered
 from subside.report.results import StudyResults
 from subside.report.sections import data_chapter, rates_chapter, study_chapters, summary_chapter, warnings_said
 from subside.report.tracks import TrackFacts
@@ -36,7 +38,7 @@ class ReportContents:
         Why a study was not made, by its command; said in its chapter.
     study_area, networks, rates : Picture or None
         Figures 1, 2 and 3.
-    rate_limit_cm_yr : float or None
+    rate_limit_mm_yr : float or None
         Half-range of the one scale of rates.
     crs : str
         Projected coordinate system of lengths and areas; empty is unknown.
@@ -55,7 +57,7 @@ class ReportContents:
     study_area: Picture | None = None
     networks: Picture | None = None
     rates: Picture | None = None
-    rate_limit_cm_yr: float | None = None
+    rate_limit_mm_yr: float | None = None
     crs: str = ""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -90,17 +92,18 @@ def compose_report(contents: ReportContents, out: Path) -> Path:
 def chapters_of(contents: ReportContents) -> list[Chapter]:
     """Chapters of the report in order, the appendix last."""
     tracks, studies = contents.tracks, contents.studies
-    summary = summary_chapter(tracks, studies, contents.notes)
+    summary = summary_chapter(tracks, studies, contents.notes, why=contents.absent)
     summary = Chapter(summary.title, [*summary.blocks, *warnings_said(contents.warnings)], summary.parts)
     chapters = [
         summary,
         data_chapter(tracks, _given(contents.study_area), _given(contents.networks)),
-        rates_chapter(tracks, _given(contents.rates), contents.rate_limit_cm_yr),
+        rates_chapter(tracks, _given(contents.rates), contents.rate_limit_mm_yr),
         *study_chapters(studies, contents.absent),
         caveats_chapter(tracks, studies),
         methods_chapter(tracks),
     ]
-    return [*chapters, _appendix(chapters, studies)]
+    chapters = numbered(chapters)
+    return [*chapters, _appendix(chapters, studies, contents.absent)]
 
 
 def _given(picture: Picture | None) -> list[Block]:
@@ -125,21 +128,21 @@ def _named(track: TrackFacts) -> str:
     return f"{track.name} ({track.pass_direction}{incidence})"
 
 
-def _appendix(chapters: Sequence[Chapter], studies: Sequence[StudyResults]) -> Chapter:
+def _appendix(chapters: Sequence[Chapter], studies: Sequence[StudyResults], why: Mapping[str, str]) -> Chapter:
     intro = Paragraph(
         (
-            "Each number of the text with the chapter that prints it first, the file it was read from, its place in "
-            "that file and the start of the digest of the file or stage; the digests in full are below. File names "
+            "Each number of the text by the chapter that prints it first and the place in the file it was read from, "
+            "with the start of the digest of the file or stage; the digests in full are below. File names "
             "are relative to the folders of the results and of the project. Digests of files are BLAKE2b of their "
             "bytes, 128 bits.",
         )
     )
     return Chapter(
-        "Appendix: where each number comes from",
+        "Appendix: figures, and where each number comes from",
         starts_page=True,
-        blocks=[intro],
         parts=[
-            Chapter("Numbers", [_number_table(chapters)]),
+            figures_chapter(chapters, studies, why),
+            Chapter("Numbers", [intro, _number_table(chapters)]),
             Chapter("Digests", [_digest_table(chapters)]),
             Chapter("Studies, their inputs and parameters", _study_tables(studies)),
         ],
@@ -147,15 +150,19 @@ def _appendix(chapters: Sequence[Chapter], studies: Sequence[StudyResults]) -> C
 
 
 def _number_table(chapters: Sequence[Chapter]) -> DataTable:
+    """Numbers side by side that stand side by side in their file."""
     seen: set[Fact] = set()
-    rows = []
+    found: dict[tuple[str, str, str, str], list[str]] = {}
     for k, chapter in enumerate(chapters, start=1):
         for fact in facts_of(chapter):
             if fact not in seen:
                 seen.add(fact)
-                trace = fact.trace
-                rows.append((str(k), fact.text, trace.file, trace.key, trace.digest[:12]))
-    return DataTable("", ("chapter", "number", "file", "place", "digest"), rows, is_numbered=False)
+                place, _, name = fact.trace.key.rpartition(".")
+                row = (str(k), fact.trace.file, place, fact.trace.digest[:12])
+                found.setdefault(row, []).append(f"{name}: {fact.text}")
+    rows = [(*row[:3], "; ".join(numbers), row[3]) for row, numbers in found.items()]
+    header = ("chapter", "file", "place", "numbers", "digest")
+    return DataTable("", header, rows, is_numbered=False, is_dense=True)
 
 
 def _digest_table(chapters: Sequence[Chapter]) -> DataTable:
@@ -189,6 +196,8 @@ def _study_tables(studies: Sequence[StudyResults]) -> list[Block]:
         header = ("study", "kind", "input", "what it holds", "digest")
         blocks.append(DataTable("Inputs of the studies.", header, inputs, is_numbered=False))
     if parameters:
-        blocks.append(DataTable("Parameters.", ("study", "parameter", "value"), parameters, is_numbered=False))
+        blocks.append(
+            DataTable("Parameters.", ("study", "parameter", "value"), parameters, is_numbered=False, is_dense=True)
+        )
     blocks.append(DataTable("Files.", ("study", "file", "what it holds"), files, is_numbered=False))
     return blocks

@@ -102,12 +102,18 @@ class DataTable:
         As many cells a row as the header has.
     is_numbered : bool
         Whether it counts as a table of the report.
+    number : str
+        Printed before the caption; empty is the next one of the page.
+    is_dense : bool
+        Whether it is a register that is looked up rather than read.
     """
 
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str | Fact | Words]]
     is_numbered: bool = True
+    number: str = ""
+    is_dense: bool = False
 
     def __post_init__(self) -> None:
         """Refuse ragged rows."""
@@ -128,11 +134,14 @@ class Picture:
         What it shows, with sign and unit.
     trace : Trace or None
         Where its numbers are.
+    number : str
+        Printed before the caption; empty is the next one of the page.
     """
 
     source: FigureResult | Path
     caption: str
     trace: Trace | None = None
+    number: str = ""
 
 
 Block = Paragraph | Warned | Bullets | DataTable | Picture

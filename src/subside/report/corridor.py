@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from subside.report.common import Column, paragraph, pictures, table_of
 from subside.report.content import Block, Bullets, Fact, Warned, Words
-from subside.report.numbers import LENGTH_KM, RATE
-from subside.report.results import Rows, StudyResults, sentence
+from subside.report.numbers import LENGTH_KM, RATE, shown, with_unit
+from subside.report.results import Rows, StudyResults, joined, sentence
 
 _COUNTED: Final = ("no zone", "one zone", "two zones", "three zones", "four zones", "five zones")
 _WATCHED: Final = 0.05
@@ -28,12 +28,18 @@ def corridor_blocks(results: StudyResults) -> list[Block]:
         sentence(
             "Within the corridor there are ",
             results.fact("coverage.n_points"),
-            " points, ",
+            " points of all tracks together, ",
             results.fact("coverage.density_per_km2"),
-            ".",
+            " of the area that the tracks cover.",
         ),
         uncovered_said(results),
-        sentence("In all, ", results.fact("coverage.uncovered", unit=LENGTH_KM), " of the line are without a point."),
+        sentence(
+            "In all, ",
+            results.fact("coverage.uncovered", unit=LENGTH_KM),
+            " of the line have no point within ",
+            results.fact("coverage.reach", unit=(1.0, "m")),
+            ".",
+        ),
         sentence(
             "The median σ of the rate of a bin of ",
             results.fact("profile.bin_length", unit=(1.0, "m")),
@@ -63,12 +69,25 @@ def corridor_findings(results: StudyResults) -> list[Words]:
 
 
 def uncovered_said(results: StudyResults) -> Words | None:
-    """How long the line is without a point."""
-    return sentence(
-        "The longest stretch of the line without a measurement point is ",
-        results.fact("coverage.longest_uncovered", unit=LENGTH_KM),
-        "; nothing is known about the ground there.",
+    """How much of the line the tracks do not reach, and how long it is without a point where they do."""
+    outside = results.value("coverage.outside")
+    has_outside = isinstance(outside, (int, float)) and outside > 0
+    beyond = sentence(
+        "The tracks do not cover ",
+        results.fact("coverage.outside", unit=LENGTH_KM),
+        " of the line: nothing is known about the ground there.",
     )
+    where = "Where they do, the" if has_outside else "The"
+    reach = results.fact("coverage.reach", unit=(1.0, "m"))
+    near: Words = () if reach is None else (" within ", reach)
+    gap = sentence(
+        f"{where} longest stretch of the line without a measurement point",
+        *near,
+        " is ",
+        results.fact("coverage.longest_uncovered", unit=LENGTH_KM),
+        "; the ground of such a stretch is not known.",
+    )
+    return joined([beyond if has_outside else None, gap]) or None
 
 
 def watch_list(results: StudyResults) -> list[Words]:
@@ -81,7 +100,9 @@ def watch_list(results: StudyResults) -> list[Words]:
     risky.sort(key=lambda item: (-item[1][_CHANCE], -(item[1].get("length_horizon") or 0.0)))
     found = [_limit_said(results, key, row) for key, row in risky[:_MOST_LIMITS]]
     if len(risky) > _MOST_LIMITS:
-        found.append((f"{len(risky) - _MOST_LIMITS} more limits may be exceeded; the chapter on the line lists them.",))
+        found.append(
+            (f"{len(risky) - _MOST_LIMITS} more limits may be exceeded; the chapter on the line lists them all.",)
+        )
     found.append(uncovered_said(results))
     return [f for f in found if f]
 
@@ -89,13 +110,23 @@ def watch_list(results: StudyResults) -> list[Words]:
 def _limit_said(results: StudyResults, key: str, row: Mapping[str, Any]) -> Words | None:
     checked = "" if row.get("is_verified") else " This limit is not verified against the standard."
     length = results.fact_of(f"{key}.length_horizon", row.get("length_horizon"), unit=LENGTH_KM)
-    where: Words = () if length is None else ("; it is likely exceeded over ", length, " of line")
+    where: Words = () if length is None else ("more likely than not exceeded over ", length, " of line; ")
+    horizon = results.trace("parameters.horizon")
+    years = (results.content.get("parameters") or {}).get("horizon")
+    when: Words = (
+        ("within ", Fact(with_unit(shown(years), "years"), horizon), " of the last image")
+        if isinstance(years, (int, float))
+        else ("by the end of the horizon",)
+    )
     return sentence(
         f"{str(row.get('name') or 'a limit').capitalize()} (",
         results.fact_of(f"{key}.value", row.get("value"), unit=(1.0, _unit(row))),
-        "): the greatest probability along the line of exceeding it by the end of the horizon is ",
-        results.fact_of(f"{key}.{_CHANCE}", row.get(_CHANCE)),
+        "), ",
+        *when,
+        ", motion going on as observed: ",
         *where,
+        "greatest probability along the line ",
+        results.fact_of(f"{key}.{_CHANCE}", row.get(_CHANCE)),
         f".{checked}",
     )
 
@@ -108,7 +139,8 @@ def _unit(row: Mapping[str, Any]) -> str:
 
 def _line_said(results: StudyResults) -> Words | None:
     name = results.value("line.name")
-    return sentence(f"{name or 'The line'} is ", results.fact("line.length", unit=LENGTH_KM), " long.")
+    called = f" ({name})" if name else ""
+    return sentence(f"The line{called} is ", results.fact("line.length", unit=LENGTH_KM), " long.")
 
 
 def _zones_said(results: StudyResults) -> Words | None:
@@ -162,9 +194,9 @@ def _zone_table(results: StudyResults) -> list[Block]:
             Column("length (km)", ("length",), LENGTH_KM, 2),
             Column("mean (mm/yr)", ("mean",), RATE, 1),
             Column("fastest (mm/yr)", ("lowest",), RATE, 1),
-            Column("bins, 5 to 95 %", ("bin_low:bin_high",), RATE, 1),
-            Column("points, 5 to 95 %", ("point_low:point_high",), RATE, 1),
-            Column("probability", ("probability",)),
+            Column("bins, 5 to 95 % (mm/yr)", ("bin_low:bin_high",), RATE, 1),
+            Column("points, 5 to 95 % (mm/yr)", ("point_low:point_high",), RATE, 1),
+            Column("probability of sinking beyond the threshold", ("probability",)),
             Column("uncovered (km)", ("uncovered",), LENGTH_KM),
         ),
         caption="Zones of sinking ground along the line; chainage from its start, rates in mm/yr, negative is sinking.",
@@ -302,9 +334,9 @@ def _areas(results: StudyResults) -> list[Block]:
             Column("points", ("n_points",)),
             Column("per km²", ("density",)),
             Column("mean (mm/yr)", ("mean",), RATE, 1),
-            Column("σ of it", ("std",), RATE, 1),
+            Column("σ of the mean (mm/yr)", ("std",), RATE, 1),
             Column("points, 5 to 95 % (mm/yr)", ("p05:p95",), RATE, 1),
-            Column("lowest to highest", ("lowest:highest",), RATE, 1),
+            Column("cells, lowest to highest (mm/yr)", ("lowest:highest",), RATE, 1),
             Column("affected (km²)", ("affected_area",), _KM2),
             Column("95 % (km²)", ("affected_interval",), _KM2),
             Column("share of the covered part", ("affected_share",)),

@@ -78,7 +78,9 @@ def table_one(tracks: Sequence[TrackFacts]) -> DataTable:
         ("digest of the rates", lambda t: t.digest_of("rates")[:12] or "not finished"),
     )
     body = [(label, *(read(t) for t in tracks)) for label, read in rows]
-    return DataTable("The data of each track and what was made of them.", ("", *(t.name for t in tracks)), body)
+    return DataTable(
+        "The data of each track and what was made of them.", ("", *(t.name for t in tracks)), body, number="1"
+    )
 
 
 def median_sigma(track: TrackFacts) -> str | Fact | None:

@@ -86,6 +86,26 @@ def shown(value: Any, *, decimals: int | None = None) -> str:
     return str(value)
 
 
+def is_chance(key: str) -> bool:
+    """Whether a name is that of a probability or a p value."""
+    last = key.rsplit(".", maxsplit=1)[-1]
+    return "probability" in last or last.endswith("p_value")
+
+
+def chance(value: float) -> str:
+    """A probability as text: two digits, and never nought or certainty, which no estimate can give."""
+    if not math.isfinite(value):
+        return "unknown"
+    if value < _LEAST_CHANCE:
+        return f"< {_LEAST_CHANCE:g}"
+    if value > 1.0 - _LEAST_CHANCE:
+        return f"> {1.0 - _LEAST_CHANCE:g}"
+    return f"{value:.3f}" if value < 0.1 or value > 0.99 else f"{value:.2f}"
+
+
+_LEAST_CHANCE: Final = 0.001
+
+
 def places_of(spread: float) -> int:
     """Decimals that leave two digits of an uncertainty; 3 where it is zero."""
     if not (math.isfinite(spread) and spread > 0):

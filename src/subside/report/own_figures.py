@@ -88,7 +88,10 @@ def study_area_picture(
     if not (outlines or on_map.lines or on_map.areas or on_map.sites):
         return None
     data = StudyAreaInput(tuple(outlines.values()), on_map.lines, on_map.areas, on_map.sites, on_map.background)
-    return Picture(study_area_figure(data), "Study area: what each track covers, with the line, areas and sites given.")
+    caption = (
+        "Study area: what each track covers, with the line, areas and sites given. Longitude and latitude, WGS 84."
+    )
+    return Picture(study_area_figure(data), caption, number="1")
 
 
 def network_input(store: TrackStore) -> NetworkFigureInput:
@@ -121,9 +124,9 @@ def networks_picture(stores: Sequence[TrackStore]) -> Picture | None:
         return None
     caption = (
         "Interferograms of each track, by date and perpendicular baseline: kept, dropped as too noisy, and added to "
-        "keep the network whole."
+        "keep the network whole. Baselines in metres, relative to the reference image."
     )
-    return Picture(track_networks_figure(TrackNetworksInput(networks)), caption)
+    return Picture(track_networks_figure(TrackNetworksInput(networks)), caption, number="2")
 
 
 def rates_picture(
@@ -131,7 +134,7 @@ def rates_picture(
     tracks: Sequence[TrackFacts] = (),
     *,
     context: MapContext | None = None,
-    limit_cm_yr: float | None = None,
+    limit_mm_yr: float | None = None,
 ) -> Picture | None:
     """Figure 3: line-of-sight rates of the default sets on one scale; None without points."""
     if not points:
@@ -145,8 +148,10 @@ def rates_picture(
         incidence = f", {track.incidence_deg[1]:.1f}°" if track is not None and track.incidence_deg else ""
         note = f"{track.pass_direction}{incidence}" if track is not None else ""
         shown.append(TrackRates(p.name, p.longitude[keep], p.latitude[keep], p.velocity[keep], note))
-    data = TrackRatesInput(tuple(shown), on_map.lines, on_map.boxes, limit_cm_yr)
+    data = TrackRatesInput(tuple(shown), on_map.lines, on_map.boxes, limit_mm_yr)
     boxes = ", ".join(b.name for b in on_map.boxes)
     tail = f" The boxes ({boxes}) are those of the wrapped interferograms shown under Mining." if boxes else ""
-    caption = f"Average line-of-sight rates, {LOS_NOTE}: red is away from it. Points without a quality flag.{tail}"
-    return Picture(track_rates_figure(data), caption)
+    caption = (
+        f"Average line-of-sight rates in mm/yr, {LOS_NOTE}: red is away from it. Points without a quality flag.{tail}"
+    )
+    return Picture(track_rates_figure(data), caption, number="3")

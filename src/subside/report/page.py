@@ -47,10 +47,18 @@ class TitleBlock:
 
 @dataclass
 class _Numbering:
-    """Running numbers of figures and tables."""
+    """Running numbers of figures and tables that bring none."""
 
     figures: int = 0
     tables: int = 0
+
+    def next_figure(self) -> str:
+        self.figures += 1
+        return str(self.figures)
+
+    def next_table(self) -> str:
+        self.tables += 1
+        return str(self.tables)
 
 
 def write_page(path: Path, head: TitleBlock, chapters: Sequence[Chapter]) -> Path:
@@ -160,8 +168,8 @@ def _is_text(column: Sequence[str | Fact | Words]) -> bool:
 def _table(table: DataTable, numbering: _Numbering) -> str:
     label = ""
     if table.is_numbered:
-        numbering.tables += 1
-        label = f"<b>Table {numbering.tables}.</b> "
+        label = f"<b>Table {table.number or numbering.next_table()}.</b> "
+    name = "scroll dense" if table.is_dense else "scroll"
     caption = f'<p class="caption">{label}{escape(table.caption)}</p>' if table.caption else ""
     are_text = [_is_text([row[k] for row in table.rows]) for k in range(len(table.header))]
     head = "".join(
@@ -173,14 +181,13 @@ def _table(table: DataTable, numbering: _Numbering) -> str:
         for row in table.rows
     )
     return (
-        f'{caption}<div class="scroll" role="region" aria-label="{escape(table.caption or "Table")}" tabindex="0">'
+        f'{caption}<div class="{name}" role="region" aria-label="{escape(table.caption or "Table")}" tabindex="0">'
         f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>"
     )
 
 
 def _picture(picture: Picture, numbering: _Numbering) -> str:
-    numbering.figures += 1
-    number = numbering.figures
+    number = picture.number or numbering.next_figure()
     caption = escape(picture.caption)
     trace = picture.trace
     data = "" if trace is None else f' data-file="{escape(trace.file)}" data-digest="{escape(trace.digest)}"'

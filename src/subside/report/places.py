@@ -7,7 +7,7 @@ from typing import Final
 from subside.report.common import Column, paragraph, pictures, table_of
 from subside.report.content import Block, Warned, Words
 from subside.report.numbers import LENGTH_MM, RATE
-from subside.report.results import StudyResults, sentence
+from subside.report.results import StudyResults, joined, sentence
 
 _SITES = ("sites",)
 _MOST_NAMED: Final = 4
@@ -15,6 +15,7 @@ _MOST_NAMED: Final = 4
 _LAGS = ("lags", "drivers", "correlations")
 _BASINS = ("basins",)
 _CURVE = (1e3, "mm/yr²")
+_PERCENT = (1e2, "%")
 
 
 def series_blocks(results: StudyResults) -> list[Block]:
@@ -24,7 +25,10 @@ def series_blocks(results: StudyResults) -> list[Block]:
         sentence(
             "At each site the points within ",
             results.fact("radius", unit=(1.0, "m")),
-            " were averaged; the error bars know that neighbours share filter windows and air.",
+            " were averaged; the error bars allow for what neighbours share: filter windows and air. Displacements "
+            "are ",
+            _component(results),
+            ".",
         ),
         (f"Without a point, and so without a series: {', '.join(map(str, empty))}.",) if empty else None,
     )
@@ -50,7 +54,7 @@ def series_blocks(results: StudyResults) -> list[Block]:
             Column("kind of series", ("series_class",)),
             Column("its probability", ("class_probability",), None, 2),
         ),
-        caption="Sites and means of groups: trend and season of the mean series; the sign is that of the figures.",
+        caption=f"Sites and means of groups: trend and season of the mean series, {_component(results)}.",
         file="sites.csv",
     )
     rule = results.value("lag_rule")
@@ -74,6 +78,11 @@ def series_blocks(results: StudyResults) -> list[Block]:
         file="lags.csv",
     )
     return blocks
+
+
+def _component(results: StudyResults) -> str:
+    is_los = (results.content.get("parameters") or {}).get("component", "los") == "los"
+    return "along the line of sight, positive toward the satellite" if is_los else "vertical, positive upward"
 
 
 def series_findings(results: StudyResults) -> list[Words]:
@@ -100,16 +109,18 @@ def basins_findings(results: StudyResults) -> list[Words]:
     """How many basins there are, and how much ground is not to be trusted."""
     found = [
         sentence(
-            "",
+            "Basins of sinking ground outlined: ",
             results.fact("n_basins"),
-            " basins were outlined, ",
+            ", of which ",
             results.fact("n_primary"),
-            " of them with the marks of mining underneath.",
+            " by the stated rules directly over active mining (primary).",
         ),
         sentence(
-            "Of all points ",
+            "",
             results.fact("aliasing.n_points"),
-            " lie where motion is too steep to be followed; they are left out of every average.",
+            " points (",
+            results.fact("aliasing.share_points", unit=_PERCENT),
+            ") lie where motion may be too steep or too rough to be followed; they are left out of every average.",
         ),
     ]
     return [f for f in found if f]
@@ -123,12 +134,20 @@ def basins_blocks(results: StudyResults) -> list[Block]:
             results.fact("fringe", "fringe_mm", "cm_per_fringe", unit=(1e2, "cm")),
             " of motion along the line of sight.",
         ),
-        sentence("", results.fact("n_basins", "count"), " basins were outlined."),
+        sentence(
+            "Basins outlined: ",
+            results.fact("n_basins", "count"),
+            "; primary (directly over mining): ",
+            results.fact("n_primary"),
+            "; secondary: ",
+            results.fact("n_secondary"),
+            ".",
+        ),
     )
     risk = sentence(
         "Where neighbouring pixels differ by more than half a cycle between two dates, whole cycles may be lost and "
         "rates come out too small. ",
-        results.fact("aliasing.share_points", "aliasing.share", "aliased_share", "risk_share"),
+        results.fact("aliasing.share_points", "aliasing.share", "aliased_share", "risk_share", unit=_PERCENT),
         " of the points lie in such places and are not to be trusted.",
     )
     if risk:
@@ -179,3 +198,23 @@ def geodesy_blocks(results: StudyResults) -> list[Block]:
         ),
     )
     return blocks + pictures(results)
+
+
+def geodesy_findings(results: StudyResults) -> list[Words]:
+    """What the summary of the report says about measurements on the ground."""
+    found = [
+        sentence(
+            f"Against measurements on the ground ({results.title}): rates relative to one station differ by ",
+            results.fact("rmse"),
+            " (root mean square, ",
+            results.fact("n_stations"),
+            " stations).",
+        ),
+        sentence(
+            "These differences are ",
+            results.fact("z_rms"),
+            " times what their standard deviations predict (1 would be as they say).",
+        ),
+    ]
+    words = joined(found)
+    return [words] if words else []

@@ -8,6 +8,7 @@ from typing import Final
 
 from rich.console import Console
 
+from subside.conventions import MM_PER_M
 from subside.figures.geographic import MapShape
 from subside.io.atomic import atomic_path
 from subside.io.tables import read_sites
@@ -31,8 +32,6 @@ from subside.studies.project import STUDIES, ProjectStudy, run_studies
 
 REPORT: Final = "report"
 """Folder of the report in a project."""
-
-_CM_PER_M: Final = 100.0
 
 
 def write_report(project: Path, console: Console, *, with_pdf: bool = False) -> list[Path]:
@@ -74,7 +73,7 @@ def _contents(study: ProjectStudy, absent: dict[str, str]) -> ReportContents:
     stores = [study.project.track(name) for name in study.track_names]
     tracks = tuple(track_facts(s, status=status_of(open_session(study.project.path, s.name, []))) for s in stores)
     context = _map_context(study)
-    limit = study.rate_limit * _CM_PER_M
+    limit = study.rate_limit * MM_PER_M
     made = [file.parent for name in STUDIES for file in sorted(study.folder(name).rglob(SUMMARY))]
     title = study.inputs.title or study.project.path.name
     return ReportContents(
@@ -85,8 +84,8 @@ def _contents(study: ProjectStudy, absent: dict[str, str]) -> ReportContents:
         absent=absent,
         study_area=study_area_picture(tracks, study.points, context=context),
         networks=networks_picture(stores),
-        rates=rates_picture(study.points, tracks, context=context, limit_cm_yr=limit),
-        rate_limit_cm_yr=limit,
+        rates=rates_picture(study.points, tracks, context=context, limit_mm_yr=limit),
+        rate_limit_mm_yr=limit,
         crs=study.points[0].crs,
     )
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 from subside.errors import ProjectError
 from subside.io.atomic import read_json
 from subside.report.content import Fact, Picture, Trace, Words
-from subside.report.numbers import SUFFIXES, places_of, shown, unit_of, with_unit
+from subside.report.numbers import SUFFIXES, chance, is_chance, places_of, shown, unit_of, with_unit
+from subside.report.paper import paper_numbers
 
 SUMMARY: Final = "summary.json"
 _FEWEST: Final = ("study", "results")
@@ -112,7 +113,7 @@ class StudyResults:
         scale, name = unit_of(key)
         if not name and unit is not None:
             scale, name = unit
-        text = _text_of(value, scale, decimals)
+        text = chance(value) if _is_number(value) and is_chance(key) else _text_of(value, scale, decimals)
         return None if text is None else Fact(with_unit(text, name), self.trace(key))
 
     def column(self, rows: Rows, *names: str, unit: Unit | None = None, decimals: int | None = None) -> list[Cell]:
@@ -121,7 +122,10 @@ class StudyResults:
         for key, row in rows:
             name, value = _pair_or_one(row, names)
             scale, word = unit_of(name)
-            text = None if not name else _text_of(value, scale if word or unit is None else unit[0], decimals)
+            if name and _is_number(value) and is_chance(name):
+                text: str | None = chance(value)
+            else:
+                text = None if not name else _text_of(value, scale if word or unit is None else unit[0], decimals)
             if text is None or isinstance(value, (str, bool)):
                 cells.append(text or "–")
             else:
@@ -130,11 +134,14 @@ class StudyResults:
 
     def pictures(self) -> Iterator[tuple[str, Picture]]:
         """Key and picture of each figure whose file is there."""
-        for figure in self.content.get("figures") or ():
+        figures = self.content.get("figures") or ()
+        numbers = paper_numbers(self.study, [str(f["key"]) for f in figures])
+        for figure in figures:
             file = self.folder / str(figure["file"])
             if file.is_file():
                 trace = Trace(f"{self.name}/{figure['key']}.json", "", self.digest)
-                yield str(figure["key"]), Picture(file, str(figure.get("caption") or figure["key"]), trace)
+                key = str(figure["key"])
+                yield key, Picture(file, str(figure.get("caption") or key), trace, numbers.get(key, ""))
 
     def scalars(self) -> Iterator[tuple[str, Fact]]:
         """Every single value under ``results`` with its key, lists of more than two left out."""

@@ -10,7 +10,15 @@ from subside.report.common import study_chapter
 from subside.report.content import Block, Bullets, Chapter, Paragraph, Warned, Words
 from subside.report.corridor import corridor_blocks, corridor_findings, watch_list
 from subside.report.methods import SIGN_NOTE, day, median_sigma, table_one
-from subside.report.places import basins_blocks, basins_findings, geodesy_blocks, series_blocks, series_findings
+from subside.report.paper import PAPER
+from subside.report.places import (
+    basins_blocks,
+    basins_findings,
+    geodesy_blocks,
+    geodesy_findings,
+    series_blocks,
+    series_findings,
+)
 from subside.report.results import StudyResults, joined
 from subside.report.tracks import TrackFacts
 
@@ -35,7 +43,13 @@ NOT_RUN: Final[Mapping[str, str]] = {
 """What is said of a study that is not there and whose reason is not known."""
 
 
-def summary_chapter(tracks: Sequence[TrackFacts], studies: Sequence[StudyResults], notes: Sequence[str]) -> Chapter:
+def summary_chapter(
+    tracks: Sequence[TrackFacts],
+    studies: Sequence[StudyResults],
+    notes: Sequence[str] = (),
+    *,
+    why: Mapping[str, str] | None = None,
+) -> Chapter:
     """One page for who reads no more: what was found, how sure, what to watch.
 
     Parameters
@@ -46,6 +60,8 @@ def summary_chapter(tracks: Sequence[TrackFacts], studies: Sequence[StudyResults
         Studies.
     notes : sequence of str
         Sentences of whoever asked for the report, put first.
+    why : mapping of str to str, optional
+        Reason why a study was not made, by its command.
 
     Returns
     -------
@@ -55,6 +71,7 @@ def summary_chapter(tracks: Sequence[TrackFacts], studies: Sequence[StudyResults
     blocks.append(Paragraph((f"{_basis(tracks)} {SIGN_NOTE}",)))
     found = _each(studies, {"corridor": corridor_findings, "series": series_findings, "basins": basins_findings})
     sure = _each(studies, {"tracks": agreement_findings}) + _sigmas(tracks)
+    sure += _each(studies, {"geodesy": geodesy_findings}) or [_no_ground((why or {}).get("geodesy", ""))]
     watch = _each(studies, {"corridor": watch_list})
     warnings = sum(len(s.warnings) for s in studies)
     parts = [
@@ -98,6 +115,14 @@ def _sigmas(tracks: Sequence[TrackFacts]) -> list[Words]:
     ]
 
 
+def _no_ground(why: str) -> Words:
+    failed = f" ({why})" if why.startswith("it could not be made") else ""
+    said = (
+        "A comparison with GNSS or levelling was asked for and failed" if failed else "No GNSS or levelling was given"
+    )
+    return (f"{said}{failed}: the rates are not checked against any measurement on the ground.",)
+
+
 def data_chapter(tracks: Sequence[TrackFacts], before: Sequence[Block], after: Sequence[Block]) -> Chapter:
     """What was measured and from what: Table 1 between the map of the area and the networks."""
     blocks: list[Block] = list(before)
@@ -108,6 +133,14 @@ def data_chapter(tracks: Sequence[TrackFacts], before: Sequence[Block], after: S
             Paragraph(("The points came as files, not from tracks of a project: there is no table of data.",))
         )
     blocks += after
+    blocks.append(
+        Paragraph(
+            (
+                f"Table 1 and Figures 1 to 10 have the numbers of their counterparts in {PAPER}; figures "
+                "S1, S2, … have none there. The appendix lists them, and why one is missing.",
+            )
+        )
+    )
     blocks += [
         Warned((f"Track {t.name} is not finished: its rates are not part of this report.",))
         for t in tracks
@@ -116,11 +149,13 @@ def data_chapter(tracks: Sequence[TrackFacts], before: Sequence[Block], after: S
     return Chapter("What was measured, and from what", blocks, starts_page=True)
 
 
-def rates_chapter(tracks: Sequence[TrackFacts], pictures: Sequence[Block], limit_cm_yr: float | None) -> Chapter:
+def rates_chapter(tracks: Sequence[TrackFacts], pictures: Sequence[Block], limit_mm_yr: float | None) -> Chapter:
     """Rates of the tracks on the one scale of the report."""
     scale = (
-        f"The maps below use one scale, ±{limit_cm_yr:g} cm/yr; what is beyond takes the end colour. "
-        if limit_cm_yr
+        f"Every map of rates in this report uses one scale of colours, ±{limit_mm_yr:g} mm/yr, red for sinking or away "
+        "from the satellite; what is beyond takes the end colour. Along the line of sight on the maps below, vertical "
+        "on those of the later chapters. "
+        if limit_mm_yr
         else ""
     )
     text = f"{scale}Rates along two lines of sight are not the same quantity; they are compared in the next chapter."

@@ -48,6 +48,11 @@ td{font-variant-numeric:tabular-nums}
 th.text,td.text{text-align:left}
 td.words,td:first-child.words{white-space:normal;text-align:left;min-width:13rem;max-width:32rem;overflow-wrap:anywhere}
 td.words .fact{white-space:normal}
+.dense table{font-size:.8rem}
+.dense th,.dense td{padding:.12rem .6rem}
+.dense td:first-child{text-align:left}
+.dense td{white-space:normal;text-align:left;overflow-wrap:anywhere}
+.dense td:nth-child(4){min-width:18rem}
 @media (max-width:640px){
 header,nav,main{padding-left:.8rem;padding-right:.8rem}
 header{padding-top:1.2rem}
@@ -78,11 +83,14 @@ p{orphans:3;widows:3}
 p,ul,figcaption{max-width:none}
 a{color:inherit;text-decoration:none}
 .scroll{overflow:visible}
-figure img{max-width:100%;width:auto;max-height:175mm}
+figure img{max-width:100%;width:auto;max-height:215mm}
 table{font-size:8pt;width:100%}
 th,td{padding:.9mm 1.4mm;white-space:normal}
 td.words,td:first-child.words{min-width:0;overflow-wrap:anywhere}
 td:first-child{min-width:11mm}
+.dense table{font-size:6.8pt;line-height:1.25}
+.dense th,.dense td{padding:.35mm 1.2mm;border-bottom-width:.5px}
+.dense td:nth-child(4){min-width:60mm}
 thead{display:table-header-group}
 .warned{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 }

@@ -83,6 +83,9 @@ class BasinsParameters(StudyParameters):
     )
     looks: tuple[int, int] = Field((2, 8), description="lines and samples averaged in galleries and fringe rates")
     gallery_days: tuple[float, float] = Field((12.0, 60.0), description="spans of the pairs of a gallery, days")
+    rate_limit: float = Field(
+        0.0, ge=0, le=10, description="half-range of the colours of the map, m/yr; 0 takes it from the data"
+    )
     fit_panels: bool = Field(False, description="fit a mined panel to each primary basin (probability integral)")
 
 
@@ -147,7 +150,7 @@ def run_basins(
         _tell(message, folder, console)
     mask = [_mask(t, r) for t, r in zip(tracks, risks, strict=True)]
     _write(folder, found, fits, dict(zip([t.name for t in tracks], mask, strict=True)), crs)
-    _figures(folder, (tracks, risks, mask), grid, found, around)
+    _figures(folder, (tracks, risks, mask), grid, found, around, rate_limit=parameters.rate_limit)
     _galleries(folder, opened, tracks, found, parameters, console)
     for k, one in enumerate(found, start=1):
         area, fastest, risk = one.basin.area / 1e6, one.basin.peak_rate * MM_PER_M, 100 * one.basin.risk_share
@@ -293,19 +296,24 @@ def _figures(
     grid: RateGrid,
     found: Sequence[ClassifiedBasin],
     around: Surroundings,
+    *,
+    rate_limit: float,
 ) -> None:
     inputs = [RiskInput(t.name, t.easting, t.northing, r.is_at_risk, r.load, m) for t, r, m in zip(*parts, strict=True)]
     folder.save_figure(
-        "risk", risk_figure(inputs), "Points around which whole cycles may be lost; they are left out of every average."
+        "risk",
+        risk_figure(inputs),
+        "Points around which whole cycles may be lost (red); they are left out of every average.",
     )
     layers = [("mine", s) for s in around.mines] + [("fault", s) for s in around.faults]
     layers += [("well", s) for s in around.wells]
     shapes = [(str(k), str(one.kind), one.basin.outline) for k, one in enumerate(found, start=1)]
-    data = BasinMapInput(grid.easting, grid.northing, grid.cell, grid.rate, shapes, layers)
+    data = BasinMapInput(grid.easting, grid.northing, grid.cell, grid.rate, shapes, layers, rate_limit)
     folder.save_figure(
         "basins",
         basin_map_figure(data),
-        "Median vertical rates in cells and the basins outlined: solid primary, dashed secondary, dotted unclassified.",
+        "Median vertical rates in cells, mm/yr, negative (red) sinks, and the basins outlined: solid primary, dashed "
+        "secondary, dotted unclassified; with the mines, faults and wells given.",
     )
 
 
@@ -341,8 +349,9 @@ def _galleries(
         folder.save_figure(
             f"gallery_{name}",
             gallery_figure(gallery),
-            f"Wrapped interferograms of box {name}; one cycle of colour is {fringe * 100:.2f} cm along the line of "
-            "sight.",
+            f"Wrapped interferograms of box {name}, rad; one cycle of colour is {fringe * 100:.2f} cm along the line "
+            "of sight, and the phase grows as the ground moves away. Outlines: basins, solid primary, dashed "
+            "secondary, dotted unclassified.",
         )
         for pairs in boxes:
             _fringe_figure(folder, name, pairs)
@@ -355,7 +364,8 @@ def _fringe_figure(folder: StudyFolder, name: str, pairs: BoxPairs) -> None:
     folder.save_figure(
         f"fringes_{name}_{pairs.track}",
         fringe_rate_figure(data),
-        f"Gradient of the rate of {pairs.track} in box {name}, from fringes alone, without unwrapping.",
+        f"Size of the gradient of the line-of-sight rate of {pairs.track} in box {name}, mm/yr per metre, from fringes "
+        "alone, without unwrapping; it has no sign.",
     )
 
 

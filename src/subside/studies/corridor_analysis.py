@@ -392,6 +392,11 @@ def _window(
     return max(found)
 
 
+def _ended(words: str) -> str:
+    """Words as a sentence of their own."""
+    return f"{words.rstrip('.')}."
+
+
 def _statements(tracks: Sequence[TrackRates], profile: Profile, context: CorridorContext) -> tuple[str, ...]:
     found = []
     if any(t.component == "vertical" for t in tracks):
@@ -401,9 +406,9 @@ def _statements(tracks: Sequence[TrackRates], profile: Profile, context: Corrido
         )
     for track in tracks:
         found.append(
-            f"{track.name}: standard deviations are {track.points.source.sigma_definition}; datum: "
-            f"{track.points.source.datum}; errors of neighbours correlated by {track.correlation.basis}, below 0.05 "
-            f"beyond {track.correlation.reach:.0f} m."
+            f"{track.name}: {_ended(track.points.source.sigma_definition)} {_ended(track.points.source.datum)} Errors "
+            f"of neighbours are correlated ({track.correlation.basis}), below 0.05 beyond "
+            f"{track.correlation.reach:.0f} m."
         )
     if len(tracks) > 1:
         biases = ", ".join(f"{t.name} {1e3 * b:+.2f}" for t, b in zip(tracks, profile.bias, strict=True))

@@ -205,14 +205,21 @@ def _write_figures(folder: StudyFolder, result: TrackAgreement, names: tuple[str
     folder.save_figure(
         "agreement",
         agreement_figure(result, names=names),
-        f"Vertical rates of {names[0]} and {names[1]} in common cells: scatter with the Deming line, and their "
-        "difference against what the errors of the points predict.",
+        f"Vertical rates of {names[0]} and {names[1]} in common cells, mm/yr, negative sinks: (a) scatter with the "
+        f"Deming line, colour counting cells; (b) their difference, {names[1]} less {names[0]}, against what the "
+        "errors of the points predict.",
     )
     folder.save_figure(
-        "difference_map", difference_map_figure(result, names=names), "Difference of the vertical rates, cell by cell."
+        "difference_map",
+        difference_map_figure(result, names=names),
+        f"Difference of the vertical rates, {names[1]} less {names[0]}, cell by cell, mm/yr. Its colours have a scale "
+        "of their own: on that of the rates a difference could not be seen.",
     )
     folder.save_figure(
-        "limits_of_agreement", bland_altman_figure(result, names=names), "Difference against mean, limits of agreement."
+        "limits_of_agreement",
+        bland_altman_figure(result, names=names),
+        f"Difference ({names[1]} less {names[0]}) against mean of the vertical rates, mm/yr, with the limits of "
+        "agreement and their 95 % intervals; colour counts cells.",
     )
     folder.save_figure(
         "calibration",

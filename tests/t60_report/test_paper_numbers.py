@@ -1,0 +1,125 @@
+"""Figures keep the numbers of the paper wherever they stand, and a missing one is said to be so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_studies import fake_track, make_figures
+from page_reader import Page
+
+from subside.report.compose import ReportContents, chapters_of, compose_report
+from subside.report.content import Chapter, DataTable, Picture
+from subside.report.numbers import chance
+from subside.report.paper import SHOWN, numbered, paper_numbers
+from subside.report.results import load_studies
+from subside.studies.output import StudyFolder
+
+
+def _figures(out: Path, study: str, keys: list[str], warnings: tuple[str, ...] = ()) -> None:
+    folder = StudyFolder(out / study, study, f"The study {study}")
+    for key in keys:
+        folder.save_figure(key, make_figures()[0], f"What {key} shows.")
+    for warning in warnings:
+        folder.warn(warning)
+    folder.finish({"n_sites": 3, "n_basins": 1, "n_primary": 1, "n_secondary": 0})
+
+
+def _listed(contents: ReportContents) -> dict[str, tuple[str, str]]:
+    table = chapters_of(contents)[-1].parts[0].blocks[1]
+    assert isinstance(table, DataTable)
+    return {str(row[0]): (str(row[2]), str(row[3])) for row in table.rows}
+
+
+def test_sites_share_a_number_by_letters_and_mining_has_its_own() -> None:
+    keys = ["sites_rural", "sites_urban", "sites_mining", "drivers", "lags"]
+    found = {"sites_rural": "6a", "sites_urban": "6b", "sites_mining": "8", "drivers": "7"}
+    assert paper_numbers("series", keys) == found
+    assert paper_numbers("series", ["sites_all"]) == {"sites_all": "6"}
+    assert paper_numbers("basins", ["risk", "gallery_a", "gallery_c"]) == {"gallery_a": "9"}
+    assert paper_numbers("strange", ["gallery_a", "corridor"]) == {}
+    many = paper_numbers("series", [f"sites_{k}" for k in range(28)])
+    assert len(set(many.values())) == 28 and many["sites_27"] == "6ab"
+
+
+def test_a_number_is_given_once_and_the_rest_are_counted_apart() -> None:
+    figure = make_figures()[0]
+    four = Picture(figure, "a", number="4")
+    table = DataTable("t", ("a",), [("1",)])
+    made = numbered([Chapter("A", [four, Picture(figure, "b"), table], [Chapter("B", [four, table])])])
+    blocks = [*made[0].blocks, *made[0].parts[0].blocks]
+    assert [b.number for b in blocks if isinstance(b, Picture)] == ["4", "S1", "S2"]
+    assert [b.number for b in blocks if isinstance(b, DataTable)] == ["2", "3"]
+
+
+def test_the_list_leads_to_each_figure_and_tells_why_one_is_missing(tmp_path: Path) -> None:
+    _figures(tmp_path, "series", ["sites_rural", "sites_urban", "drivers"])
+    _figures(tmp_path, "basins", ["gallery_b"], ("there is no gallery of box a: no images there",))
+    contents = ReportContents(
+        "T",
+        "2026-11-28",
+        tracks=(fake_track(),),
+        studies=load_studies(tmp_path),
+        absent={"tracks": "two tracks are needed"},
+        rates=Picture(make_figures()[0], "Rates.", number="3"),
+    )
+    listed = _listed(contents)
+    assert list(listed) == list(SHOWN)
+    assert listed["Table 1"] == ("Table 1", "2") and listed["Figure 3"] == ("Figure 3", "3")
+    assert listed["Figure 6"] == ("Figure 6a, 6b", "7") and listed["Figure 7"] == ("Figure 7", "7")
+    assert listed["Figure 10"] == ("Figure 10", "8")
+    assert listed["Figure 4"] == ("not made", "two tracks are needed")
+    assert listed["Figure 8"][0] == "not made" and "mining" in listed["Figure 8"][1]
+    assert listed["Figure 9"] == ("not made", "there is no gallery of box a: no images there")
+    assert listed["Figure 5"] == ("not made", "`subside corridor` was not run")
+    html = compose_report(contents, tmp_path / "r.html").read_text()
+    assert html.index("<b>Figure 6b.") < html.index("<b>Figure 7.") < html.index("<b>Figure 10.")
+    assert all(f'id="figure-{n}"' in html for n in ("3", "6a", "6b", "7", "10"))
+
+
+def test_without_tracks_no_table_is_called_the_first(tmp_path: Path) -> None:
+    contents = ReportContents("T", "2026-11-28")
+    assert _listed(contents)["Table 1"][0] == "not made"
+    assert "Table 1." not in compose_report(contents, tmp_path / "r.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("no GNSS or levelling is given", "No GNSS or levelling was given: the rates are not checked"),
+        ("it could not be made: no station", "failed (it could not be made: no station): the rates are not checked"),
+    ],
+)
+def test_the_summary_says_what_the_ground_says(tmp_path: Path, why: str, said: str) -> None:
+    contents = ReportContents("T", "2026-11-28", absent={"geodesy": why})
+    assert said in Page(compose_report(contents, tmp_path / "r.html").read_text()).words.split("What to watch")[0]
+
+
+def test_a_comparison_with_the_ground_is_in_the_summary(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "geodesy", "geodesy", "S1-40 against GNSS")
+    folder.finish({"n_stations": 7, "rmse_mm_yr": 1.84, "z_rms": 1.12, "reference": "HZ01", "radius_m": 100.0})
+    contents = ReportContents("T", "2026-11-28", studies=load_studies(tmp_path))
+    words = Page(compose_report(contents, tmp_path / "r.html").read_text()).words.split("What to watch")[0]
+    assert "(S1-40 against GNSS): rates relative to one station differ by 1.84\u00a0mm/yr" in words
+    assert "7 stations" in words and "1.12 times" in words and "not checked" not in words
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "< 0.001"), (2.3e-204, "< 0.001"), (1.0, "> 0.999"), (0.243, "0.24"), (0.0641, "0.064"), (0.9973, "0.997")],
+)
+def test_no_probability_is_nought_or_certain(value: float, text: str) -> None:
+    assert chance(value) == text
+
+
+def test_ground_that_no_track_covers_is_not_called_covered(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "corridor", "corridor", "The line")
+    coverage = {"n_points": 10, "outside": 143_400.0, "longest_uncovered": 10.0, "uncovered": 143_200.0, "reach": 100.0}
+    folder.finish({"coverage": coverage})
+    contents = ReportContents("T", "2026-11-28", studies=load_studies(tmp_path))
+    words = Page(compose_report(contents, tmp_path / "r.html").read_text()).words
+    assert "The tracks do not cover 143\u00a0km of the line: nothing is known about the ground there." in words
+    assert "Where they do, the longest stretch of the line without a measurement point within 100\u00a0m is" in words
+    unchanged = replace(contents, studies=())
+    assert "do not cover" not in Page(compose_report(unchanged, tmp_path / "s.html").read_text()).words
