@@ -77,6 +77,18 @@ def test_classes() -> None:
         classify_series(DATES[:5], gap[:, :5])
 
 
+@pytest.mark.parametrize("memory", [0.0, 60.0, 240.0])
+@pytest.mark.parametrize("together", [False, True])
+def test_seasonal_ground_is_seldom_called_curved_whatever_the_noise_remembers(memory: float, together: bool) -> None:
+    dates = np.delete(DATES, [*range(25, 33), 50])
+    days = (dates - DATES[0]).astype(float)
+    factor = np.exp(-np.abs(np.subtract.outer(days, days)) / memory) if memory else np.eye(len(days))
+    noise = 0.002 * np.random.default_rng(12).standard_normal((60, len(days))) @ np.linalg.cholesky(factor).T
+    y = -0.004 * days / 365.25 + 0.005 * np.cos(2 * np.pi * (days / 365.25 - 0.3)) + noise
+    found = classify_series(dates, y).label if together else [classify_series(dates, r[None]).label[0] for r in y]
+    assert np.mean(np.array(found) >= SeriesClass.QUADRATIC) <= 0.1  # it was 0.06 for white noise, 0.45 for 240 days
+
+
 def _points(shared: float) -> PointSet:
     rng = np.random.default_rng(8)
     noise = np.sqrt(shared) * rng.standard_normal(len(DATES)) + np.sqrt(1 - shared) * rng.standard_normal(

@@ -25,7 +25,7 @@ from subside.ops.series.combine import class_series, combine_tracks, relative_se
 from subside.ops.series.decomposition import decompose_series
 from subside.ops.series.driver import Driver, missing_months, monthly_driver
 from subside.ops.series.lag import LagResult, lag_behind
-from subside.ops.series.sites import SiteSeries, group_mean, mean_series, points_near
+from subside.ops.series.sites import SiteSeries, correlation_of_dates, group_mean, mean_series, points_near
 from subside.studies.land import OUTSIDE, land_classes
 from subside.studies.output import StudyFolder, StudyParameters
 from subside.studies.series_rows import Analysed, adjusted_p, holds, lag_result, lag_row, site_result, site_row
@@ -224,7 +224,7 @@ def _classes_of(tracks: Sequence[PointSet], land: Polygons, datum_class: str, wa
 
 def _correlation(track: PointSet, warn: Any) -> ErrorCorrelation:
     try:
-        return fit_error_correlation(track)
+        return correlation_of_dates(fit_error_correlation(track))
     except ArgumentError as error:
         warn(f"errors of the points of {track.name} are taken as independent: {error}")
         return independent_errors()

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve, null_space, solve_triangular
+from scipy.stats import trim_mean
 
 from subside import _check
 from subside.conventions import DAYS_PER_YEAR
@@ -18,7 +19,10 @@ Dates = npt.NDArray[np.datetime64]
 
 _MEMORIES: Final = (15.0, 30.0, 60.0, 120.0, 240.0)
 _SHARES: Final = (0.25, 0.5, 0.75, 0.95)
+_GRID: Final = ((0.0, 0.0), *((m, s) for m in _MEMORIES for s in _SHARES))
 _LEAST_DOF: Final = 3.0
+_RARE: Final = 0.01
+_TRIMMED: Final = 0.1
 _WHITE_ODDS: Final = 3.0
 _EPOCH: Final = np.datetime64("1970-01-01", "D")
 
@@ -144,24 +148,66 @@ def likely_noises(days: FloatArray, values: FloatArray, design: FloatArray) -> l
         If fewer than four dates are left over by the model.
     """
     _check.shape((len(days),), values=values)
+    if not (null_space(design.T).T @ values).any():
+        return [(SeriesNoise(days, 0.0, 0.0, 0.0), 1.0)]
+    quadratic, scores = _scores(days, values[:, None], design)
+    weight = _probabilities(scores[:, 0])
+    return [
+        (SeriesNoise(days, float(quadratic[k, 0]), *_GRID[k]), float(weight[k]))
+        for k in np.argsort(scores[:, 0], kind="stable")
+    ]
+
+
+def pooled_noises(days: FloatArray, series: FloatArray, design: FloatArray) -> list[tuple[SeriesNoise, float]]:
+    """Noises of unit variance with their probabilities, of several series that have one memory and share.
+
+    The log-likelihoods of :func:`likely_noises` are averaged over the series without the tenth at either end, so that
+    no few broken ones rule, and counted as often as there are series. Noises of less than a hundredth are left out.
+
+    Parameters
+    ----------
+    days : ndarray of float64, (date,)
+        Days, ascending.
+    series : ndarray of float64, (series, date)
+        Finite; none gives white noise.
+    design : ndarray of float64, (date, parameter)
+        Full rank.
+
+    Returns
+    -------
+    list of tuple of SeriesNoise and float
+        The most likely first; probabilities sum to 1.
+    """
+    moving = series[(np.abs(series @ null_space(design.T)) > 0).any(axis=1)] if len(series) else series
+    if not len(moving):
+        return [(SeriesNoise(days, 1.0, 0.0, 0.0), 1.0)]
+    scores = _scores(days, moving.T, design)[1]
+    together = len(moving) * trim_mean(scores - scores[0], _TRIMMED, axis=1)
+    weight = _probabilities(together)
+    kept = [k for k in np.argsort(-weight, kind="stable") if weight[k] >= _RARE]
+    return [(SeriesNoise(days, 1.0, *_GRID[k]), float(weight[k] / weight[kept].sum())) for k in kept]
+
+
+def _scores(days: FloatArray, columns: FloatArray, design: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Variance and -2 log of the restricted likelihood of every noise of the grid, (noise, series)."""
     basis = null_space(design.T)
     left = basis.shape[1]
     if left < 4:
         raise ArgumentError(f"`values` must hold at least {design.shape[1] + 4} dates, got {len(days)}")
-    residual = basis.T @ values
-    if not residual.any():
-        return [(SeriesNoise(days, 0.0, 0.0, 0.0), 1.0)]
-    grid = [(0.0, 0.0), *((m, s) for m in _MEMORIES for s in _SHARES)]
-    scores, found = np.zeros(len(grid)), []
-    for k, (memory, share) in enumerate(grid):
+    residual = basis.T @ columns
+    quadratic, scores = np.zeros((2, len(_GRID), columns.shape[1]))
+    for k, (memory, share) in enumerate(_GRID):
         factor = cho_factor(basis.T @ _correlation(days, memory, share) @ basis, lower=True)
-        quadratic = float(residual @ cho_solve(factor, residual)) / left
-        scores[k] = left * np.log(quadratic) + 2 * float(np.log(np.diag(factor[0])).sum())
-        found.append(SeriesNoise(days, quadratic, memory, share))
-    weight = np.exp(-0.5 * (scores - scores.min()))
-    weight[0] *= _WHITE_ODDS * (len(grid) - 1)
+        quadratic[k] = np.einsum("ij,ij->j", residual, cho_solve(factor, residual)) / left
+        scores[k] = left * np.log(quadratic[k]) + 2 * float(np.log(np.diag(factor[0])).sum())
+    return quadratic, scores
+
+
+def _probabilities(scores: FloatArray) -> FloatArray:
+    weight: FloatArray = np.exp(-0.5 * (scores - scores.min()))
+    weight[0] *= _WHITE_ODDS * (len(_GRID) - 1)
     weight /= weight.sum()
-    return [(found[k], float(weight[k])) for k in np.argsort(scores, kind="stable")]
+    return weight
 
 
 def generalised(design: FloatArray, noise: SeriesNoise) -> FloatArray:

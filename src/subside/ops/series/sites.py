@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import nnls
 
 from subside import _check
 from subside.conventions import DAYS_PER_YEAR
@@ -90,6 +91,34 @@ def points_near(
     x, y = transform([longitude], [latitude], source=GEOGRAPHIC, target=points.crs)
     distance = np.hypot(points.easting - x[0], points.northing - y[0])
     return np.flatnonzero(distance <= radius), float(distance.min())
+
+
+def correlation_of_dates(fitted: ErrorCorrelation) -> ErrorCorrelation:
+    """Correlation of the errors of single dates, from that of errors of rates.
+
+    Errors of a date are chiefly atmosphere, which near points share; those of rates hold more of what accumulates at
+    each scatterer alone, and less correlation is left in them. Means of series need the first: non-negative shares are
+    fitted to the correlation of residuals by distance, before it was reduced to what near rates allow.
+
+    Parameters
+    ----------
+    fitted : ErrorCorrelation
+        Of :func:`subside.ops.point_covariance.fit_error_correlation`.
+
+    Returns
+    -------
+    ErrorCorrelation
+        The same where there were no residuals of series.
+    """
+    if not np.isfinite(fitted.empirical).any():
+        return fitted
+    shares = np.zeros_like(fitted.shares)
+    for k, row in enumerate(fitted.empirical):
+        known = np.isfinite(row)
+        if known.any():
+            found, _ = nnls(np.exp(-fitted.lag[known, None] / fitted.lengths), np.clip(row[known], 0.0, 1.0))
+            shares[k] = found / max(float(found.sum()), 1.0)
+    return replace(fitted, shares=shares)
 
 
 def mean_series(
