@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,54 +12,22 @@ import numpy.typing as npt
 from subside.errors import ArgumentError
 from subside.model.points import PointKind, PointSet
 from subside.ops.corridor.bin_series import BinSeries, common_period, fit_bin_series
-from subside.ops.corridor.bins import Bins, Structure, make_bins
+from subside.ops.corridor.bins import Structure, make_bins
 from subside.ops.corridor.chainage import CorridorLine, locate_points, self_crossings
 from subside.ops.corridor.coverage import Coverage, DensityAlong, density_along, measure_coverage
 from subside.ops.corridor.dips import Detectability, Sampling, dip_detectability, window_along
-from subside.ops.corridor.limits import Exceedance, Limit, exceedance
+from subside.ops.corridor.limits import Limit
 from subside.ops.corridor.polygons import PolygonStatistics, TrackDatum, polygon_statistics
 from subside.ops.corridor.profile import Profile, SideDifference, make_profile, side_difference
-from subside.ops.corridor.slopes import NORMAL_95, ChordValues, chord_curvature, chord_slopes, joint_differences
+from subside.ops.corridor.slopes import ChordValues, chord_curvature, chord_slopes
 from subside.ops.corridor.smooth import SmoothProfile, smooth_profile
 from subside.ops.corridor.tracks import TrackRates, vertical_rates
 from subside.ops.corridor.zones import Zones, find_zones
 from subside.ops.point_covariance import fit_error_correlation, independent_errors
+from subside.studies.corridor_limits import LimitResult, compare_limits
 from subside.studies.corridor_parameters import CorridorParameters
 
 FloatArray = npt.NDArray[np.float64]
-
-_JOINT: Final = "joint"
-"""Word by which a limit applies to the bins beside a joint of structures."""
-
-
-@dataclass(frozen=True)
-class LimitResult:
-    """A limit along the line.
-
-    Attributes
-    ----------
-    limit : Limit
-        The limit.
-    chord : float
-        Chord over which a slope or radius was taken, m; NaN for others.
-    chainage, width : ndarray of float64, (place,)
-        Middle and length of each place, m.
-    is_blind : ndarray of bool, (place,)
-        Whether the data cannot check the limit there: by the horizon 1.96 standard deviations exceed it.
-    growth, growth_std : ndarray of float64, (place,)
-        Per year, SI.
-    exceedance : Exceedance
-        Probabilities and times; NaN where the limit does not apply or cannot be checked.
-    """
-
-    limit: Limit
-    chord: float
-    chainage: FloatArray
-    width: FloatArray
-    is_blind: npt.NDArray[np.bool_]
-    growth: FloatArray
-    growth_std: FloatArray
-    exceedance: Exceedance
 
 
 @dataclass(frozen=True)
@@ -218,7 +186,14 @@ def analyse_corridor(
         fine=fine,
         slopes=tuple(chord_slopes(fine, c) for c in parameters.slope_chords),
         curvature=tuple(chord_curvature(fine, c) for c in parameters.radius_chords),
-        limits=_limits(profile, fine, context, parameters, years),
+        limits=compare_limits(
+            profile,
+            fine,
+            context.limits,
+            parameters=parameters,
+            years=years,
+            has_structures=bool(context.structures),
+        ),
         dips=_dips(fine, tracks, line, parameters, years),
         polygons=tuple(
             polygon_statistics(name, shape, tracks, datum=datum, threshold=parameters.threshold, cell=parameters.cell)
@@ -280,73 +255,6 @@ def _note_outside(
             + (f" ({places})" if places else "")
             + "; nothing is said there."
         )
-
-
-def _limits(
-    profile: Profile, fine: Profile, context: CorridorContext, parameters: CorridorParameters, years: float
-) -> tuple[LimitResult, ...]:
-    if not np.isfinite(years):
-        return ()
-    found = []
-    for limit in context.limits:
-        chord, places = _values(limit, profile, fine, context, parameters)
-        chainage, width, applies, growth, std = places
-        horizon = years + parameters.horizon
-        blind = applies & _is_blind(limit, std, horizon)
-        usable = applies & ~blind
-        growth, std = np.where(usable, growth, np.nan), np.where(usable, std, np.nan)
-        result = exceedance(growth, std, limit=limit, years_observed=years, years_horizon=horizon)
-        found.append(LimitResult(limit, chord, chainage, width, blind, growth, std, result))
-    return tuple(found)
-
-
-def _is_blind(limit: Limit, std: FloatArray, years: float) -> npt.NDArray[np.bool_]:
-    """Where noise alone would reach a limit of either sign; a limit of one sign has its noise in its probability."""
-    level, is_two_sided = limit.level()
-    result: npt.NDArray[np.bool_] = (NORMAL_95 * std * years > level) & is_two_sided
-    return result
-
-
-_Places = tuple[FloatArray, FloatArray, npt.NDArray[np.bool_], FloatArray, FloatArray]
-"""Chainage, length, whether the limit applies, growth a year and its standard deviation."""
-
-
-def _values(
-    limit: Limit, profile: Profile, fine: Profile, context: CorridorContext, parameters: CorridorParameters
-) -> tuple[float, _Places]:
-    """Chord and values that a limit is compared with."""
-    if limit.quantity in ("settlement", "rate"):
-        where = (profile.bins.centre, profile.bins.end - profile.bins.start, _places(profile.bins, limit, context))
-        return np.nan, (*where, profile.rate, profile.std)
-    if limit.quantity == "difference" and set(limit.applies_to) <= {_JOINT}:
-        joints = joint_differences(profile)
-        everywhere = np.ones(len(joints.chainage), bool)
-        return np.nan, (joints.chainage, np.zeros(len(joints.chainage)), everywhere, joints.value, joints.std)
-    is_radius = limit.quantity == "radius"
-    default = parameters.radius_limit_chord if is_radius else parameters.slope_limit_chord
-    chord = limit.chord if np.isfinite(limit.chord) else default
-    values = chord_curvature(fine, chord) if is_radius else chord_slopes(fine, chord)
-    applies = _places(fine.bins, limit, context)
-    factor = 1.0
-    if limit.quantity == "difference":
-        applies &= ~values.crosses_joint
-        factor = chord
-    width = fine.bins.end - fine.bins.start
-    return chord, (values.chainage, width, applies, factor * values.value, factor * values.std)
-
-
-def _applies(limit: Limit, kind: npt.NDArray[Any], context: CorridorContext) -> npt.NDArray[np.bool_]:
-    """Where a limit applies; everywhere where no structures are known."""
-    return limit.applies(kind.tolist()) if context.structures else np.ones(len(kind), bool)
-
-
-def _places(bins: Bins, limit: Limit, context: CorridorContext) -> npt.NDArray[np.bool_]:
-    """Bins where a limit applies."""
-    applies = _applies(limit, bins.structure, context)
-    if context.structures and _JOINT in limit.applies_to:
-        joint = np.flatnonzero(np.diff(bins.segment) != 0)
-        applies[np.concatenate([joint, joint + 1])] = True
-    return applies
 
 
 def _dips(

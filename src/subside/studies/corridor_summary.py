@@ -10,7 +10,8 @@ from subside.conventions import MM_PER_M
 from subside.ops.corridor.limits import CONTINUATION
 from subside.ops.corridor.slopes import ChordValues, radius_of
 from subside.ops.corridor.zones import Zone
-from subside.studies.corridor_analysis import CorridorAnalysis, LimitResult
+from subside.studies.corridor_analysis import CorridorAnalysis
+from subside.studies.corridor_limits import LimitResult
 from subside.studies.corridor_parameters import CorridorParameters
 from subside.studies.corridor_tables import zone_point_rates
 

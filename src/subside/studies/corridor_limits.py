@@ -1,0 +1,164 @@
+"""Limits along a line: where each applies, what the data say there, and where they are too noisy to say anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from subside.ops.corridor.bins import Bins
+from subside.ops.corridor.limits import Exceedance, Limit, exceedance
+from subside.ops.corridor.profile import Profile
+from subside.ops.corridor.slopes import NORMAL_95, chord_curvature, chord_slopes, joint_differences
+from subside.studies.corridor_parameters import CorridorParameters
+
+FloatArray = npt.NDArray[np.float64]
+
+_JOINT: Final = "joint"
+"""Word by which a limit applies to the bins beside a joint of structures."""
+
+_FALSE_ALARM: Final = 0.05
+"""Probability that noise alone makes one or more of the places that cannot be checked look exceeded."""
+
+
+@dataclass(frozen=True)
+class LimitResult:
+    """A limit along the line.
+
+    Attributes
+    ----------
+    limit : Limit
+        The limit.
+    chord : float
+        Chord over which a slope or radius was taken, m; NaN for others.
+    chainage, width : ndarray of float64, (place,)
+        Middle and length of each place, m.
+    is_blind : ndarray of bool, (place,)
+        Whether the data cannot check the limit there: noise alone may reach it by the horizon, and what is measured
+        does not stand out of the noise beyond it.
+    growth, growth_std : ndarray of float64, (place,)
+        Per year, SI; NaN where the limit does not apply or nothing is known.
+    exceedance : Exceedance
+        Probabilities and times; NaN where the limit does not apply or cannot be checked.
+    """
+
+    limit: Limit
+    chord: float
+    chainage: FloatArray
+    width: FloatArray
+    is_blind: npt.NDArray[np.bool_]
+    growth: FloatArray
+    growth_std: FloatArray
+    exceedance: Exceedance
+
+
+@dataclass(frozen=True)
+class _Places:
+    """What a limit is compared with: growth a year by place, and whether the limit applies there."""
+
+    chainage: FloatArray
+    width: FloatArray
+    applies: npt.NDArray[np.bool_]
+    growth: FloatArray
+    std: FloatArray
+    chord: float = np.nan
+
+
+def compare_limits(
+    profile: Profile,
+    fine: Profile,
+    limits: Sequence[Limit],
+    *,
+    parameters: CorridorParameters,
+    years: float,
+    has_structures: bool,
+) -> tuple[LimitResult, ...]:
+    r"""Compare the motion along a line with limits.
+
+    A limit that counts either way is *blind* at a place where noise alone may reach it by the horizon,
+    :math:`1.96\,\sigma t > L`, unless the measured growth lies beyond it by more than noise makes anywhere:
+    :math:`(|\hat g| - z \sigma) t > L`, with :math:`z` such that noise reaches it at one or more of the noisy places
+    in 5 % of all lines (Sidak 1967). A limit that counts one way has its noise in its probability.
+
+    Parameters
+    ----------
+    profile, fine : Profile
+        Bins for settlement and rates; short bins for slopes.
+    limits : sequence of Limit
+        To compare with.
+    parameters : CorridorParameters
+        Chords and horizon.
+    years : float
+        Observed, yr; NaN unknown.
+    has_structures : bool
+        Whether structures are known; without them every limit applies everywhere.
+
+    Returns
+    -------
+    tuple of LimitResult
+        One a limit; none where the years are not known.
+    """
+    if not np.isfinite(years):
+        return ()
+    horizon = years + parameters.horizon
+    found = []
+    for limit in limits:
+        places = _values(limit, profile, fine, parameters, has_structures)
+        blind = places.applies & _is_blind(limit, places, horizon)
+        usable = places.applies & ~blind
+        growth, std = np.where(places.applies, (places.growth, places.std), np.nan)
+        result = exceedance(
+            np.where(usable, growth, np.nan), std, limit=limit, years_observed=years, years_horizon=horizon
+        )
+        found.append(LimitResult(limit, places.chord, places.chainage, places.width, blind, growth, std, result))
+    return tuple(found)
+
+
+def _is_blind(limit: Limit, places: _Places, years: float) -> npt.NDArray[np.bool_]:
+    level, is_two_sided = limit.level()
+    is_noisy = places.applies & (NORMAL_95 * places.std * years > level)
+    n = max(int(np.count_nonzero(is_noisy)), 1)
+    far = float(ndtri(0.5 + 0.5 * (1.0 - _FALSE_ALARM) ** (1.0 / n)))
+    stands_out = (np.abs(places.growth) - far * places.std) * years > level
+    result: npt.NDArray[np.bool_] = is_noisy & ~stands_out & is_two_sided
+    return result
+
+
+def _values(
+    limit: Limit, profile: Profile, fine: Profile, parameters: CorridorParameters, has_structures: bool
+) -> _Places:
+    """Chord and values that a limit is compared with."""
+    if limit.quantity in ("settlement", "rate"):
+        bins = profile.bins
+        where = _where(bins, limit, has_structures)
+        return _Places(bins.centre, bins.end - bins.start, where, profile.rate, profile.std)
+    if limit.quantity == "difference" and set(limit.applies_to) <= {_JOINT}:
+        joints = joint_differences(profile)
+        n = len(joints.chainage)
+        return _Places(joints.chainage, np.zeros(n), np.ones(n, bool), joints.value, joints.std)
+    is_radius = limit.quantity == "radius"
+    default = parameters.radius_limit_chord if is_radius else parameters.slope_limit_chord
+    chord = limit.chord if np.isfinite(limit.chord) else default
+    values = chord_curvature(fine, chord) if is_radius else chord_slopes(fine, chord)
+    applies = _where(fine.bins, limit, has_structures)
+    factor = 1.0
+    if limit.quantity == "difference":
+        applies &= ~values.crosses_joint
+        factor = chord
+    width = fine.bins.end - fine.bins.start
+    return _Places(values.chainage, width, applies, factor * values.value, factor * values.std, chord)
+
+
+def _where(bins: Bins, limit: Limit, has_structures: bool) -> npt.NDArray[np.bool_]:
+    """Bins where a limit applies; everywhere where no structures are known."""
+    if not has_structures:
+        return np.ones(bins.n_bins, bool)
+    applies = limit.applies(bins.structure.tolist())
+    if _JOINT in limit.applies_to:
+        joint = np.flatnonzero(np.diff(bins.segment) != 0)
+        applies[np.concatenate([joint, joint + 1])] = True
+    return applies

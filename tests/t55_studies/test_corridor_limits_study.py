@@ -1,0 +1,70 @@
+"""Limits along a line: certain exceedance is said under any noise, noise alone is not, joints are counted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from corridor_points import as_track, correlation, make_points, straight
+from subside.ops.corridor.bins import Structure, make_bins
+from subside.ops.corridor.limits import Limit
+from subside.ops.corridor.profile import make_profile
+from subside.studies.corridor_analysis import CorridorContext, analyse_corridor
+from subside.studies.corridor_limits import LimitResult, compare_limits
+from subside.studies.corridor_parameters import CorridorParameters
+
+LINE = straight(10_000.0)
+STEP = [Structure(0.0, 5000.0, "subgrade"), Structure(5000.0, 10_000.0, "bridge")]
+
+
+def _step(limit: Limit, *, sigma: float, step: float = -0.020) -> LimitResult:
+    """Result of a limit for a step of the rate at km 5, where subgrade meets a bridge."""
+    points = make_points(
+        LINE,
+        lambda s: step * (s > 5000),
+        n_dates=60,
+        density=400,
+        half_width=150,
+        sigma=sigma,
+        shared=correlation((0.0, 0.0)),
+    )
+    context = CorridorContext(structures=STEP, limits=[limit])
+    return analyse_corridor([points], LINE, parameters=CorridorParameters(), context=context).limits[0]
+
+
+@pytest.mark.parametrize("sigma", [0.0001, 0.0005, 0.0015])
+def test_a_difference_many_sigma_beyond_its_limit_is_certain_whatever_the_noise_at_the_horizon(sigma: float) -> None:
+    found = _step(Limit("joint", "difference", 5.0, "mm", ("joint",)), sigma=sigma)
+    assert found.growth[0] == pytest.approx(-0.020, abs=5 * found.growth_std[0])
+    assert not found.is_blind.any()
+    assert found.exceedance.probability_now[0] > 0.999 and found.exceedance.probability_horizon[0] > 0.999
+    assert found.exceedance.years_median[0] == pytest.approx(0.25, rel=0.05)
+
+
+def test_a_difference_that_noise_may_have_made_cannot_be_checked() -> None:
+    found = _step(Limit("joint", "difference", 5.0, "mm", ("joint",)), sigma=0.0015, step=-0.002)
+    assert found.is_blind.all() and np.isnan(found.exceedance.probability_now).all()
+
+
+def test_noise_alone_makes_no_more_than_one_line_in_twenty_look_exceeded() -> None:
+    shared = correlation((0.2, 0.2))
+    line = straight(4000.0)
+    bins = make_bins(line, 20.0)
+    said, n_noisy, n_naive = [], 0, 0
+    for seed in range(40):
+        points = make_points(line, np.zeros_like, seed=seed, density=400, half_width=150, sigma=0.004, shared=shared)
+        fine = make_profile([as_track(points, line, shared)], bins, half_width=150.0)
+        (found,) = compare_limits(
+            fine,
+            fine,
+            [Limit("slope", "slope", 0.6, "permille")],
+            parameters=CorridorParameters(),
+            years=4.0,
+            has_structures=False,
+        )
+        is_noisy = 1.96 * found.growth_std * 14.0 > 0.6e-3
+        n_noisy += int(is_noisy.sum())
+        n_naive += int(((np.abs(found.growth) - 1.96 * found.growth_std) * 14.0 > 0.6e-3)[is_noisy].sum())
+        said.append(bool((is_noisy & ~found.is_blind).any()))
+    assert n_noisy > 4000 and n_naive > 20
+    assert np.mean(said) <= 0.12
