@@ -121,8 +121,8 @@ def table() -> PointTable:
 
 def test_the_columns_are_those_of_the_issue_in_order() -> None:
     names = [c.name for c in table_columns(["20200103", "20200127"])]
-    assert names == [*ISSUE_ORDER, "D20200103", "D20200127", "S20200103", "S20200127"]
-    assert all(c.unit or c.name == "point_id" for c in table_columns(["20200103"]))
+    assert names == [*ISSUE_ORDER, "kind", "D20200103", "D20200127", "S20200103", "S20200127"]
+    assert all(c.unit or c.name in ("point_id", "kind") for c in table_columns(["20200103"]))
 
 
 def test_from_si_turns_metres_and_radians_into_millimetres_and_degrees(table: PointTable) -> None:

@@ -27,6 +27,7 @@ def test_a_track_is_what_its_export_says(finished: Path, tmp_path: Path) -> None
     np.testing.assert_allclose(got.displacement[:], again.displacement[:], rtol=1e-5, atol=1e-8)
     np.testing.assert_allclose(got.displacement_std[:], again.displacement_std[:], rtol=1e-5, atol=1e-8)
     np.testing.assert_array_equal(got.flags, again.flags)
+    np.testing.assert_array_equal(got.kind, again.kind)
     assert got.point_id.tolist() == again.point_id.tolist()
     assert got.source.digest == store.stage_state("rates")["digest"]
     assert got.source.filter_extent == again.source.filter_extent == filter_extent(store) > 100.0

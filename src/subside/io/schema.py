@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from subside.conventions import FLAG_DESCRIPTIONS, MM_PER_M
 from subside.errors import ArgumentError
+from subside.model.points import PointKind
 from subside.model.stack import parse_dates
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 """Version of the point schema; the first number changes when a column changes its meaning."""
 
 BATCH_POINTS: Final = 16_384
@@ -86,6 +87,7 @@ POINT_COLUMNS: Final[tuple[Column, ...]] = (
     Column("dem_error", "float32", "m", "height of the scatterer above the DEM", "above the DEM"),
     Column("dem_error_std", "float32", "m", "standard deviation of the height error", low=0),
     Column("flags", "int32", "1", f"quality bits, 0 is the default set. {_FLAG_TEXT}", null=NEVER_NULL, low=0),
+    Column("kind", "string", "", "PS: a persistent scatterer, as observed; DS: a distributed one, filtered"),
 )
 """Columns before the dates, in export order."""
 
@@ -230,7 +232,7 @@ class PointTable:
         ``YYYYMMDD``, ascending.
     columns : mapping of str to ndarray, (point,)
         Every column of :data:`POINT_COLUMNS` but ``point_id``, in the unit of the schema; NaN is unknown.
-        ``n_shp`` is float64 so that it can be unknown.
+        ``n_shp`` is float64 so that it can be unknown; ``kind`` is object (str), None where unknown.
     displacement_si : array-like, (point, date)
         m, positive toward the satellite, zero at the first date; read by rows.
     displacement_std_si : array-like, (point, date), or None
@@ -267,8 +269,9 @@ class PointTable:
             ``YYYYMMDD``, ascending and unique.
         points : mapping of str to array-like, (point,)
             Columns of :data:`POINT_COLUMNS` but ``point_id``; an absent one is unknown. Pixels and flags
-            are required. ``velocity`` and ``velocity_std`` in m/yr, ``incidence_angle`` in rad, longitude and
-            latitude in degrees, the rest in the schema's unit. NaN is unknown.
+            are required. ``kind`` in numbers of :class:`subside.model.points.PointKind`, ``velocity`` and
+            ``velocity_std`` in m/yr, ``incidence_angle`` in rad, longitude and latitude in degrees, the rest in the
+            schema's unit. NaN is unknown.
         displacement : array-like, (point, date)
             m, positive toward the satellite, zero at the first date. Any array that reads row slices.
         displacement_std : array-like, (point, date), optional
@@ -319,7 +322,9 @@ class PointTable:
 
     def is_known(self, name: str) -> bool:
         """Whether a per-point column holds at least one value."""
-        return bool(np.isfinite(self.columns[name]).any())
+        values = self.columns[name]
+        known = values != None if values.dtype == object else np.isfinite(values)  # noqa: E711
+        return bool(np.any(known))
 
     def batches(self, n_points: int = BATCH_POINTS) -> Iterator[PointBatch]:
         """Read the table some points at a time, in order.
@@ -386,6 +391,8 @@ def _millimetres(metres: npt.ArrayLike) -> npt.NDArray[np.float32]:
 
 def _column(column: Column, given: npt.ArrayLike | None, n_points: int) -> npt.NDArray[Any]:
     """Bring one column to its unit and dtype, checking length and range; absent becomes all NaN."""
+    if column.dtype == "string":
+        return _kind_names(given, n_points)
     if given is None:
         return np.full(n_points, np.nan, np.float64 if column.dtype == "int32" else column.dtype)
     values = np.asarray(given, np.float64) * _FROM_SI.get(column.name, 1.0)
@@ -405,3 +412,14 @@ def _column(column: Column, given: npt.ArrayLike | None, n_points: int) -> npt.N
     if column.null == NEVER_NULL:
         return values.astype(np.int32)
     return values if column.dtype == "int32" else values.astype(column.dtype)
+
+
+def _kind_names(given: npt.ArrayLike | None, n_points: int) -> npt.NDArray[np.object_]:
+    numbers = np.zeros(n_points, np.int64) if given is None else np.asarray(given, np.int64)
+    if numbers.shape != (n_points,):
+        raise ArgumentError(f"`kind` must have shape ({n_points},), got {numbers.shape}")
+    if np.any((numbers < 0) | (numbers > max(PointKind))):
+        raise ArgumentError(f"`kind` must be a number of PointKind, got {numbers.min()} to {numbers.max()}")
+    names = [None if kind == PointKind.UNKNOWN else kind.name for kind in PointKind]
+    result: npt.NDArray[np.object_] = np.array(names, dtype=object)[numbers]
+    return result

@@ -179,16 +179,42 @@ def track_points(store: TrackStore, *, label: str) -> PointSet:
     if not is_placed.all():
         log.warning("%s: %d points without a position are left out", label, int((~is_placed).sum()))
         points = points.subset(is_placed)
-    risk = alias_risk(points, pair_days=pair_spans(store))
+    risk = alias_risk(points, pair_days=pair_spans(store), arcs=track_arcs(store, points))
     log.info("%s: %d points of %d are at risk of aliasing", label, int(risk.is_at_risk.sum()), points.n_points)
     flags = points.flags | np.where(risk.is_at_risk, int(PointFlag.ALIAS_RISK), 0).astype(np.int32)
     return replace(points, flags=flags)
+
+
+def track_flags(store: TrackStore) -> npt.NDArray[np.int32]:
+    """Flags of every point of a finished track as :func:`track_points` sets them, (point,).
+
+    Points without a position keep those of the chain: whether they are at risk of aliasing is not known.
+    """
+    flags = store.read("rates/flags").astype(np.int32)
+    longitude, latitude = point_geometry(store, "longitude"), point_geometry(store, "latitude")
+    if longitude is not None and latitude is not None:
+        is_placed = np.isfinite(longitude) & np.isfinite(latitude)
+        if is_placed.any():
+            flags[is_placed] = track_points(store, label=store.name).flags
+    return flags
+
+
+def point_kinds(store: TrackStore) -> npt.NDArray[np.uint8]:
+    """Kind of every point of a track, a number of :class:`PointKind`, (point,): distributed where it was filtered."""
+    return np.where(store.read("select/is_filtered"), PointKind.DS, PointKind.PS).astype(np.uint8)
 
 
 def pair_spans(store: TrackStore) -> npt.NDArray[np.float64]:
     """Days between the dates of each pair a track uses, (pair,)."""
     pairs, days = used_pairs(store), date_days(store)
     return np.asarray(days[pairs[:, 1]] - days[pairs[:, 0]])
+
+
+def track_arcs(store: TrackStore, points: PointSet) -> npt.NDArray[np.int32] | None:
+    """Arcs along which all points of a track were unwrapped, (arc, 2); None where it came unwrapped, or of a part."""
+    name = "unwrap/triangulation/arcs"
+    is_whole = store.array("select/azimuth").shape[0] == points.n_points
+    return np.asarray(store.read(name), np.int32) if is_whole and store.has(name) else None
 
 
 def _columns(store: TrackStore) -> dict[str, Any]:
@@ -199,7 +225,6 @@ def _columns(store: TrackStore) -> dict[str, Any]:
         values = point_geometry(store, name)
         return unknown if values is None else values
 
-    is_filtered = store.read("select/is_filtered")
     return {
         "dates": parse_dates(store.stack_attributes()["dates"]),
         "los": np.stack([field("los_east"), field("los_north"), field("los_up")], axis=1),
@@ -207,7 +232,7 @@ def _columns(store: TrackStore) -> dict[str, Any]:
         "velocity_std": store.read("rates/velocity_std").astype(np.float64),
         "displacement": CachedRows(store.array("reference/displacement")),
         "displacement_std": CachedRows(store.array("rates/displacement_std")),
-        "kind": np.where(is_filtered, PointKind.DS, PointKind.PS).astype(np.uint8),
+        "kind": point_kinds(store),
         "coherence": store.read("select/temporal_coherence").astype(np.float64),
         "height": field("height"),
         "flags": store.read("rates/flags").astype(np.int32),

@@ -10,7 +10,7 @@ from subside.errors import ProjectError
 from subside.io.schema import PointTable, TableAttributes
 from subside.io.store import TrackStore
 from subside.stages.catalogue import STAGES
-from subside.stages.point_sources import filter_extent
+from subside.stages.point_sources import filter_extent, point_kinds, track_flags
 from subside.stages.tables import point_geometry
 
 
@@ -38,7 +38,8 @@ def point_table(store: TrackStore) -> PointTable:
     points: dict[str, Any] = {
         "azimuth_index": store.read("select/azimuth"),
         "range_index": store.read("select/range"),
-        "flags": store.read("rates/flags"),
+        "kind": point_kinds(store),
+        "flags": track_flags(store),
         "velocity": store.read("rates/velocity"),
         "velocity_std": store.read("rates/velocity_std"),
         "temporal_coherence": store.read("select/temporal_coherence"),

@@ -67,7 +67,7 @@ def _batch_arrays(batch: PointBatch, dates: tuple[str, ...], names: set[str]) ->
 
 
 def nullable(values: npt.NDArray[Any], column: Column) -> pa.Array:
-    """One column as an Arrow array of the schema's type; NaN becomes null."""
+    """One column as an Arrow array of the schema's type; NaN and None become null."""
     if column.dtype == "int32" and values.dtype != np.int32:
         unknown = np.isnan(values)
         return pa.array(np.where(unknown, 0, values).astype(np.int32), mask=unknown)

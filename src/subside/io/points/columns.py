@@ -55,6 +55,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "flags": ("flags",),
         "point_id": ("point_id", "pid", "code", "id"),
         "effective_area": ("mp_type", "eff_area"),
+        "kind": ("kind",),
         "los_east": ("los_east",),
         "los_north": ("los_north",),
         "los_up": ("los_up",),
@@ -245,7 +246,7 @@ def _series(table: Table) -> tuple[npt.NDArray[np.datetime64], dict[str, tuple[s
 
 
 def _type(quantity: str) -> pa.DataType:
-    return pa.string() if quantity in ("point_id", "effective_area") else pa.float64()
+    return pa.string() if quantity in ("point_id", "effective_area", "kind") else pa.float64()
 
 
 def _positions(values: Mapping[str, npt.NDArray[Any]], crs: str | None) -> tuple[FloatArray, FloatArray]:
@@ -286,10 +287,14 @@ def _optional(values: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
         result["flags"] = np.nan_to_num(values["flags"]).astype(np.int32)
     if "effective_area" in values:
         area = pd.to_numeric(pd.Series(values["effective_area"], dtype=object), errors="coerce").to_numpy(np.float64)
-        result["kind"] = np.select([area == 0, area > 0], [PointKind.PS, PointKind.DS], PointKind.UNKNOWN).astype(
-            np.uint8
-        )
+        result["kind"] = _kinds(area == 0, area > 0)
+    if "kind" in values:
+        result["kind"] = _kinds(*(values["kind"] == kind.name for kind in (PointKind.PS, PointKind.DS)))
     return result
+
+
+def _kinds(is_ps: npt.NDArray[np.bool_], is_ds: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    return np.select([is_ps, is_ds], [PointKind.PS, PointKind.DS], PointKind.UNKNOWN).astype(np.uint8)
 
 
 def _source(
