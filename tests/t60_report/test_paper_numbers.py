@@ -123,3 +123,27 @@ def test_ground_that_no_track_covers_is_not_called_covered(tmp_path: Path) -> No
     assert "Where they do, the longest stretch of the line without a measurement point within 100\u00a0m is" in words
     unchanged = replace(contents, studies=())
     assert "do not cover" not in Page(compose_report(unchanged, tmp_path / "s.html").read_text()).words
+
+
+def test_a_lag_of_several_tracks_is_said_once(tmp_path: Path) -> None:
+    def lag(track: str, days: float) -> dict[str, object]:
+        row = {"group": "bare", "track": track, "driver": "shallow_depth", "is_claimed": True, "lag_days": days}
+        return {**row, "lag_interval_days": [days - 3, days + 3]}
+
+    folder = StudyFolder(tmp_path / "series", "series", "Sites")
+    folder.finish({"lags": [lag("t40", 58.0), lag("t142", 60.0), lag("t40 + t142", 59.0)]})
+    contents = ReportContents("T", "2026-11-28", studies=load_studies(tmp_path))
+    words = Page(compose_report(contents, tmp_path / "r.html").read_text()).words.split("How sure")[0]
+    assert "“bare” (t40 + t142) follows shallow depth with a lag of 59\u00a0days (95 % interval 56 to 62" in words
+    assert "one is claimed for t40 and t142 by itself too" in words and words.count("follows") == 1
+
+
+@pytest.mark.parametrize(("low", "said"), [(0.9, "come from resampling blocks"), (None, "no intervals are given")])
+def test_intervals_that_do_not_exist_are_not_announced(tmp_path: Path, low: float | None, said: str) -> None:
+    folder = StudyFolder(tmp_path / "tracks", "tracks", "Two tracks")
+    pearson = {"value": 0.95, "low": low, "high": None if low is None else 0.97}
+    folder.finish({"statistics": {"n_effective": 4.96, "block_m": 39_000.0, "pearson": pearson, "n_cells": 100}})
+    contents = ReportContents("T", "2026-11-28", studies=load_studies(tmp_path))
+    words = Page(compose_report(contents, tmp_path / "r.html").read_text()).words
+    assert said in words and "The cells count as 5.0 independent ones." in words
+    assert ("in brackets" in words) == (low is not None)

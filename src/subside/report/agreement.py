@@ -18,13 +18,7 @@ def agreement_blocks(results: StudyResults) -> list[Block]:
             results.fact("grid_m"),
             " in which both have points; differences are second minus first.",
         ),
-        sentence(
-            "Neighbouring cells share errors: the intervals below (95 %, in brackets) come from resampling blocks of ",
-            s.fact("block_m"),
-            ", and the cells count as ",
-            s.fact("n_effective", decimals=1),
-            " independent ones.",
-        ),
+        _blocks_said(s),
     )
     blocks += paragraph(
         sentence("Pearson’s correlation is ", s.fact("pearson"), "."),
@@ -57,6 +51,31 @@ def agreement_blocks(results: StudyResults) -> list[Block]:
     blocks += paragraph((str(said),) if said else None)
     blocks += pictures(results)
     return blocks + _sigmas(results) + _strata(results)
+
+
+def _blocks_said(s: _Statistics) -> Words | None:
+    """What the intervals come from; without any, that there are none."""
+    count: Words = (
+        "The cells count as ",
+        s.fact("n_effective", decimals=1) or "an unknown number of",
+        " independent ones",
+    )
+    if s.results.value("statistics.pearson.low") is None:
+        return sentence(
+            "Neighbouring cells share errors over so far that blocks of ",
+            s.fact("block_m"),
+            " are too few to be resampled: no intervals are given, and the numbers below stand without their "
+            "uncertainty. ",
+            *count,
+            ".",
+        )
+    return sentence(
+        "Neighbouring cells share errors: the intervals below (95 %, in brackets) come from resampling blocks of ",
+        s.fact("block_m"),
+        ". ",
+        *count,
+        ".",
+    )
 
 
 def _sigmas(results: StudyResults) -> list[Block]:
@@ -93,7 +112,7 @@ def _strata(results: StudyResults) -> list[Block]:
             Column("observed / expected", ("calibration",), None, 2),
             Column("95 %", ("calibration_low:calibration_high",), None, 2),
         ),
-        caption="Agreement by class of the cells, with 95 % intervals.",
+        caption="Agreement by class of the cells; 95 % intervals where there are blocks enough for them.",
         file="strata.csv",
     )
 

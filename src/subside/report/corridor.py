@@ -98,7 +98,11 @@ def watch_list(results: StudyResults) -> list[Words]:
         if isinstance(row.get(_CHANCE), (int, float)) and row[_CHANCE] >= _WATCHED
     ]
     risky.sort(key=lambda item: (-item[1][_CHANCE], -(item[1].get("length_horizon") or 0.0)))
-    found = [_limit_said(results, key, row) for key, row in risky[:_MOST_LIMITS]]
+    named = risky[:_MOST_LIMITS]
+    is_any_verified = any(row.get("is_verified") for _, row in named)
+    found = [_limit_said(results, key, row, is_checked=not is_any_verified) for key, row in named]
+    if named and not is_any_verified:
+        found.append(("None of the limits named here is verified against the standard itself.",))
     if len(risky) > _MOST_LIMITS:
         found.append(
             (f"{len(risky) - _MOST_LIMITS} more limits may be exceeded; the chapter on the line lists them all.",)
@@ -107,8 +111,8 @@ def watch_list(results: StudyResults) -> list[Words]:
     return [f for f in found if f]
 
 
-def _limit_said(results: StudyResults, key: str, row: Mapping[str, Any]) -> Words | None:
-    checked = "" if row.get("is_verified") else " This limit is not verified against the standard."
+def _limit_said(results: StudyResults, key: str, row: Mapping[str, Any], *, is_checked: bool) -> Words | None:
+    checked = "" if is_checked or row.get("is_verified") else " This limit is not verified against the standard."
     length = results.fact_of(f"{key}.length_horizon", row.get("length_horizon"), unit=LENGTH_KM)
     where: Words = () if length is None else ("more likely than not exceeded over ", length, " of line; ")
     horizon = results.trace("parameters.horizon")
@@ -134,7 +138,8 @@ def _limit_said(results: StudyResults, key: str, row: Mapping[str, Any]) -> Word
 def _unit(row: Mapping[str, Any]) -> str:
     """Unit of a limit as printed."""
     unit = str(row.get("unit") or "")
-    return {"permille": "‰", "1": ""}.get(unit, unit)
+    angle = "rad" if "angle" in str(row.get("name")) else ""
+    return {"permille": "‰", "1": angle}.get(unit, unit)
 
 
 def _line_said(results: StudyResults) -> Words | None:

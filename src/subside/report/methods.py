@@ -100,7 +100,12 @@ def _incidence(track: TrackFacts) -> str | Fact:
 def _line_of_sight(track: TrackFacts) -> str | Fact:
     if track.line_of_sight is None:
         return _UNKNOWN
-    return _fact(track, "stack", "los_east, los_north, los_up", ", ".join(f"{v:+.3f}" for v in track.line_of_sight))
+    return _fact(
+        track,
+        "stack",
+        "los_east, los_north, los_up",
+        ", ".join(f"{v:+.3f}" for v in track.line_of_sight).replace("-", "−"),
+    )
 
 
 def _pairs_used(track: TrackFacts) -> str | Fact:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from subside.report.common import Column, paragraph, pictures, table_of
 from subside.report.content import Block, Warned, Words
 from subside.report.numbers import LENGTH_MM, RATE
-from subside.report.results import StudyResults, joined, sentence
+from subside.report.results import Rows, StudyResults, joined, sentence
 
 _SITES = ("sites",)
 _MOST_NAMED: Final = 4
@@ -86,23 +87,34 @@ def _component(results: StudyResults) -> str:
 
 
 def series_findings(results: StudyResults) -> list[Words]:
-    """Lags that are claimed, and those that are not."""
-    found: list[Words | None] = []
+    """Lags that are claimed, one sentence a series and driver, and those that are not."""
+    claimed: dict[tuple[str, str], list[tuple[str, Mapping[str, Any]]]] = {}
     unclaimed = []
     for key, row in results.rows(*_LAGS):
-        name = f"“{row.get('group')}”" + (f" ({row.get('track')})" if row.get("track") else "")
+        name, driver = str(row.get("group")), str(row.get("driver")).replace("_", " ")
         if row.get("is_claimed") is True:
-            interval = results.fact_of(f"{key}.lag_interval_days", row.get("lag_interval_days"), decimals=0)
-            tail: Words = () if interval is None else (" (95 % interval ", interval, ")")
-            lag = results.fact_of(f"{key}.lag_days", row.get("lag_days"), decimals=0)
-            found.append(sentence(f"The season of {name} follows {row.get('driver')} with a lag of ", lag, *tail, "."))
+            claimed.setdefault((name, driver), []).append((key, row))
         elif row.get("is_claimed") is False:
-            unclaimed.append(f"{name} behind {row.get('driver')}")
+            track = f" ({row.get('track')})" if row.get("track") else ""
+            unclaimed.append(f"“{name}”{track} behind {driver}")
+    found = [_lag_said(results, name, driver, rows) for (name, driver), rows in claimed.items()]
     if len(unclaimed) > _MOST_NAMED:
         found.append((f"No lag is claimed in {len(unclaimed)} other comparisons; the chapter on sites lists them.",))
     elif unclaimed:
         found.append((f"No lag is claimed for {'; '.join(unclaimed)}.",))
     return [f for f in found if f]
+
+
+def _lag_said(results: StudyResults, name: str, driver: str, rows: Rows) -> Words | None:
+    """Lag of the series of most tracks, with the other tracks that claim one."""
+    key, row = max(rows, key=lambda item: str(item[1].get("track")).count("+"))
+    track = f" ({row.get('track')})" if row.get("track") else ""
+    interval = results.fact_of(f"{key}.lag_interval_days", row.get("lag_interval_days"), decimals=0)
+    tail: Words = () if interval is None else (" (95 % interval ", interval, ")")
+    others = [str(other.get("track")) for k, other in rows if k != key]
+    also = f"; one is claimed for {' and '.join(others)} by itself too" if others else ""
+    lag = results.fact_of(f"{key}.lag_days", row.get("lag_days"), decimals=0)
+    return sentence(f"The season of “{name}”{track} follows {driver} with a lag of ", lag, *tail, f"{also}.")
 
 
 def basins_findings(results: StudyResults) -> list[Words]:
@@ -119,7 +131,7 @@ def basins_findings(results: StudyResults) -> list[Words]:
             "",
             results.fact("aliasing.n_points"),
             " points (",
-            results.fact("aliasing.share_points", unit=_PERCENT),
+            results.fact("aliasing.share_points", unit=_PERCENT, decimals=2),
             ") lie where motion may be too steep or too rough to be followed; they are left out of every average.",
         ),
     ]
@@ -147,7 +159,9 @@ def basins_blocks(results: StudyResults) -> list[Block]:
     risk = sentence(
         "Where neighbouring pixels differ by more than half a cycle between two dates, whole cycles may be lost and "
         "rates come out too small. ",
-        results.fact("aliasing.share_points", "aliasing.share", "aliased_share", "risk_share", unit=_PERCENT),
+        results.fact(
+            "aliasing.share_points", "aliasing.share", "aliased_share", "risk_share", unit=_PERCENT, decimals=2
+        ),
         " of the points lie in such places and are not to be trusted.",
     )
     if risk:

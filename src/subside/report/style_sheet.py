@@ -52,6 +52,7 @@ td.words .fact{white-space:normal}
 .dense th,.dense td{padding:.12rem .6rem}
 .dense td:first-child{text-align:left}
 .dense td{white-space:normal;text-align:left;overflow-wrap:anywhere}
+.dense td:last-child{white-space:nowrap}
 .dense td:nth-child(4){min-width:18rem}
 @media (max-width:640px){
 header,nav,main{padding-left:.8rem;padding-right:.8rem}
@@ -84,6 +85,7 @@ p,ul,figcaption{max-width:none}
 a{color:inherit;text-decoration:none}
 .scroll{overflow:visible}
 figure img{max-width:100%;width:auto;max-height:215mm}
+#figure-1 img{max-height:122mm}
 table{font-size:8pt;width:100%}
 th,td{padding:.9mm 1.4mm;white-space:normal}
 td.words,td:first-child.words{min-width:0;overflow-wrap:anywhere}
