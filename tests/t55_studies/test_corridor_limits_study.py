@@ -68,3 +68,24 @@ def test_noise_alone_makes_no_more_than_one_line_in_twenty_look_exceeded() -> No
         said.append(bool((is_noisy & ~found.is_blind).any()))
     assert n_noisy > 4000 and n_naive > 20
     assert np.mean(said) <= 0.12
+
+
+@pytest.mark.parametrize("kinds", [("joint",), ("subgrade", "joint"), ("subgrade", "bridge", "joint"), ()])
+def test_a_limit_of_joints_and_of_structures_is_checked_at_both(kinds: tuple[str, ...]) -> None:
+    found = _step(Limit("difference", "difference", 5.0, "mm", kinds), sigma=0.0001)
+    likely = found.exceedance.probability_now > 0.5
+    assert found.chainage[likely].tolist() == [5000.0] and found.is_joint[likely].all()
+    assert found.is_joint.sum() == 1 and found.width[found.is_joint].tolist() == [0.0]
+    compared = np.isfinite(found.exceedance.probability_now) | found.is_blind
+    length = {("joint",): 0.0, ("subgrade", "joint"): 5000.0}.get(kinds, 10_000.0)
+    # A quarter of the chords has an end without points.
+    assert 0.65 * length <= found.width[compared].sum() <= length
+    assert found.chainage[compared & ~found.is_joint].max(initial=0.0) <= length
+    assert (np.diff(found.chainage) >= 0).all()
+    assert np.isnan(found.chord) == (kinds == ("joint",))
+
+
+def test_a_limit_within_structures_leaves_the_joint_between_them_out() -> None:
+    found = _step(Limit("piers", "difference", 5.0, "mm", ("subgrade", "bridge")), sigma=0.0001)
+    assert np.isnan(found.exceedance.probability_now[found.is_joint]).all() and not found.is_blind[found.is_joint].any()
+    assert not (found.exceedance.probability_now > 0.5).any()

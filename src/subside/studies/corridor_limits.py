@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
@@ -34,9 +34,11 @@ class LimitResult:
     limit : Limit
         The limit.
     chord : float
-        Chord over which a slope or radius was taken, m; NaN for others.
+        Chord over which a slope, radius or a difference within a structure was taken, m; NaN for others.
     chainage, width : ndarray of float64, (place,)
-        Middle and length of each place, m.
+        Middle and length of each place, m; ascending. A joint has no length.
+    is_joint : ndarray of bool, (place,)
+        Whether the place is a joint of structures, at which their difference counts, rather than a stretch of line.
     is_blind : ndarray of bool, (place,)
         Whether the data cannot check the limit there: noise alone may reach it by the horizon, and what is measured
         does not stand out of the noise beyond it.
@@ -50,6 +52,7 @@ class LimitResult:
     chord: float
     chainage: FloatArray
     width: FloatArray
+    is_joint: npt.NDArray[np.bool_]
     is_blind: npt.NDArray[np.bool_]
     growth: FloatArray
     growth_std: FloatArray
@@ -62,10 +65,10 @@ class _Places:
 
     chainage: FloatArray
     width: FloatArray
+    is_joint: npt.NDArray[np.bool_]
     applies: npt.NDArray[np.bool_]
     growth: FloatArray
     std: FloatArray
-    chord: float = np.nan
 
 
 def compare_limits(
@@ -107,14 +110,15 @@ def compare_limits(
     horizon = years + parameters.horizon
     found = []
     for limit in limits:
-        places = _values(limit, profile, fine, parameters, has_structures)
+        chord, places = _values(limit, profile, fine, parameters, has_structures)
         blind = places.applies & _is_blind(limit, places, horizon)
         usable = places.applies & ~blind
         growth, std = np.where(places.applies, (places.growth, places.std), np.nan)
         result = exceedance(
             np.where(usable, growth, np.nan), std, limit=limit, years_observed=years, years_horizon=horizon
         )
-        found.append(LimitResult(limit, places.chord, places.chainage, places.width, blind, growth, std, result))
+        is_joint = places.is_joint
+        found.append(LimitResult(limit, chord, places.chainage, places.width, is_joint, blind, growth, std, result))
     return tuple(found)
 
 
@@ -130,27 +134,44 @@ def _is_blind(limit: Limit, places: _Places, years: float) -> npt.NDArray[np.boo
 
 def _values(
     limit: Limit, profile: Profile, fine: Profile, parameters: CorridorParameters, has_structures: bool
-) -> _Places:
+) -> tuple[float, _Places]:
     """Chord and values that a limit is compared with."""
     if limit.quantity in ("settlement", "rate"):
-        bins = profile.bins
-        where = _where(bins, limit, has_structures)
-        return _Places(bins.centre, bins.end - bins.start, where, profile.rate, profile.std)
-    if limit.quantity == "difference" and set(limit.applies_to) <= {_JOINT}:
-        joints = joint_differences(profile)
-        n = len(joints.chainage)
-        return _Places(joints.chainage, np.zeros(n), np.ones(n, bool), joints.value, joints.std)
+        where = _where(profile.bins, limit, has_structures)
+        return np.nan, _stretches(profile.bins, profile.bins.centre, where, (profile.rate, profile.std))
     is_radius = limit.quantity == "radius"
     default = parameters.radius_limit_chord if is_radius else parameters.slope_limit_chord
     chord = limit.chord if np.isfinite(limit.chord) else default
-    values = chord_curvature(fine, chord) if is_radius else chord_slopes(fine, chord)
-    applies = _where(fine.bins, limit, has_structures)
-    factor = 1.0
     if limit.quantity == "difference":
-        applies &= ~values.crosses_joint
-        factor = chord
-    width = fine.bins.end - fine.bins.start
-    return _Places(values.chainage, width, applies, factor * values.value, factor * values.std, chord)
+        return _differences(limit, profile, fine, chord, has_structures)
+    values = chord_curvature(fine, chord) if is_radius else chord_slopes(fine, chord)
+    where = _where(fine.bins, limit, has_structures)
+    return chord, _stretches(fine.bins, values.chainage, where, (values.value, values.std))
+
+
+def _stretches(
+    bins: Bins, chainage: FloatArray, applies: npt.NDArray[np.bool_], values: tuple[FloatArray, FloatArray]
+) -> _Places:
+    return _Places(chainage, bins.end - bins.start, np.zeros(bins.n_bins, bool), applies, *values)
+
+
+def _differences(
+    limit: Limit, profile: Profile, fine: Profile, chord: float, has_structures: bool
+) -> tuple[float, _Places]:
+    """Differences at joints where joints are named, over the chord within the structures that are named, or both."""
+    joints = joint_differences(profile)
+    n = len(joints.chainage)
+    is_named = np.full(n, _JOINT in limit.applies_to or not limit.applies_to)
+    at_joints = _Places(joints.chainage, np.zeros(n), np.ones(n, bool), is_named, joints.value, joints.std)
+    if set(limit.applies_to) == {_JOINT}:
+        return np.nan, at_joints
+    values = chord_slopes(fine, chord)
+    within = replace(limit, applies_to=tuple(w for w in limit.applies_to if w != _JOINT))
+    where = _where(fine.bins, within, has_structures) & ~values.crosses_joint
+    stretches = _stretches(fine.bins, values.chainage, where, (chord * values.value, chord * values.std))
+    both = [np.concatenate([getattr(p, f.name) for p in (stretches, at_joints)]) for f in fields(_Places)]
+    order = np.argsort(both[0], kind="stable")
+    return chord, _Places(*(column[order] for column in both))
 
 
 def _where(bins: Bins, limit: Limit, has_structures: bool) -> npt.NDArray[np.bool_]:
