@@ -120,3 +120,52 @@ def test_noise_that_only_the_rates_hold_lowers_the_correlation(own: float) -> No
     found = fit_error_correlation(rates).at(60.0, PointKind.DS)
     true = (1 - own) * (0.5 * np.exp(-60 / 200.0) + 0.5 * np.exp(-60 / 1500.0))
     assert abs(found - true) < 0.12
+
+
+def _crowd(rng: np.random.Generator, n: int) -> PointSet:
+    """Points of a strip of 6 km by 300 m whose residuals are nearly all atmosphere and whose rates are not.
+
+    The ground slopes by 15 mm/yr in 1 km.
+    """
+    bare = PointSet.from_geographic(
+        "a",
+        longitude=115.45 + rng.uniform(0, 6e3 / 91e3, n),
+        latitude=35.25 + rng.uniform(0, 300 / 111e3, n),
+        source=PointSource("a"),
+        columns={"velocity": np.zeros(n), "kind": np.full(n, PointKind.DS, np.uint8)},
+    )
+    dates = np.datetime64("2016-01-01") + (24 * np.arange(DATES)).astype("timedelta64[D]")
+    place = (bare.easting, bare.northing)
+    noise = 0.004 * _field(rng, *place, (0.92,), (1500.0,), DATES)
+    std = rng.uniform(0.0009, 0.0011, n)
+    error = std * _field(rng, *place, (0.35, 0.45), (1500.0, 50.0), 1)[:, 0]
+    return replace(
+        bare,
+        dates=dates,
+        displacement=noise.astype(np.float32),
+        velocity=error - 1.5e-5 * (bare.easting - bare.easting.min()),
+        velocity_std=std,
+    )
+
+
+def test_parts_that_accumulate_are_told_from_the_atmosphere_by_near_rates() -> None:
+    h = np.array([25.0, 50.0, 100.0, 200.0, 500.0])
+    true = 0.35 * np.exp(-h / 1500.0) + 0.45 * np.exp(-h / 50.0)
+    residuals = 0.92 * np.exp(-h / 1500.0)
+    found = np.array(
+        [fit_error_correlation(_crowd(np.random.default_rng(k), 1700)).at(h, PointKind.DS) for k in range(4)]
+    )
+    assert np.all(np.abs(found.mean(axis=0) - true) < 0.08)
+    assert np.all(np.abs(found.mean(axis=0) - true) < 0.5 * np.abs(residuals - true).max())
+
+
+def test_stated_errors_that_are_too_small_do_not_make_errors_independent() -> None:
+    points = _crowd(np.random.default_rng(9), 900)
+    small = replace(points, velocity_std=points.velocity_std / 4)
+    assert fit_error_correlation(small).at(200.0, PointKind.DS) > 0.6
+
+
+def test_points_at_one_place_are_no_error() -> None:
+    points = _points(np.random.default_rng(1))
+    together = replace(points, easting=np.full(N, 5e5), northing=np.full(N, 3.9e6))
+    assert np.isfinite(fit_error_correlation(together).at([50.0])).all()

@@ -3,8 +3,9 @@
 Points near each other share filter windows and atmosphere, so that their errors are alike and the mean of ``n`` of
 them is less certain than one over the root of ``n``. The correlation is read off the data: what a motion model leaves
 of the displacement series is noise whose spatial correlation is that of the rate errors, as far as the noise components
-have one temporal spectrum. Components that accumulate in time (decorrelation) are local and weigh more in a rate than
-in the residuals: where the rates of near points differ by more than such a correlation allows, it is lowered.
+have one temporal spectrum. They have not: decorrelation accumulates in time, is shared within a filter window at most,
+and weighs more in a rate than in the residuals, which are chiefly atmosphere. The share of each part in the errors of
+rates is therefore read off the rates of near points.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from scipy.spatial import cKDTree
 from subside import _check
 from subside.errors import ArgumentError
 from subside.model.points import PointKind, PointSet, read_rows
+from subside.ops.near_rates import NearRates, near_rates
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -29,8 +31,9 @@ _LENGTHS_PER_DECADE: Final = 4
 _N_LAGS: Final = 14
 _LEAST_LAG: Final = 20.0
 _LEAST_PAIRS: Final = 30
-_NEAR_LAGS: Final = 2
-"""Classes of distance, from the nearest, in which rates are compared."""
+_OWN_LENGTH: Final = 125.0
+"""Components of shorter lengths belong to scatterers and filter windows, longer ones to the atmosphere, m."""
+_TOO_FAR_APART: Final = -0.15
 _LEAST_POINTS: Final = 50
 _REACH: Final = 0.05
 _OF_SERIES: Final = "residuals of the displacement series"
@@ -113,10 +116,12 @@ def independent_errors() -> ErrorCorrelation:
 def fit_error_correlation(points: PointSet, *, max_distance: float | None = None) -> ErrorCorrelation:
     """Read the spatial correlation of errors off the residuals of displacement series.
 
-    A parabola and an annual term are taken out of the series of 3000 points and of partners at distances up to a third
-    of the extent; the normalised products of the residuals of pairs of points of one kind, averaged in logarithmic
-    classes of distance, are fitted by non-negative shares of exponentials. Without series the rates themselves are used
-    after a plane is taken out: motion is then part of the correlation, which is overstated.
+    A parabola and an annual term are taken out of the series of 3000 points of each kind and of partners at distances
+    up to a third of the extent; the normalised products of the residuals of pairs of points of one kind, averaged in
+    logarithmic classes of distance, are fitted by non-negative shares of exponentials. Those up to 125 m, and one
+    factor of the others, are then found anew from the rates of near points (:mod:`subside.ops.near_rates`). Without
+    series the rates themselves are used after a plane is taken out: motion is then part of the correlation, which is
+    overstated.
 
     Parameters
     ----------
@@ -142,13 +147,14 @@ def fit_error_correlation(points: PointSet, *, max_distance: float | None = None
             f"got {len(rows)}"
         )
     extent = float(np.hypot(np.ptp(points.easting[rows]), np.ptp(points.northing[rows])))
-    farthest = max_distance or extent / 3.0
-    lags = np.geomspace(_LEAST_LAG, max(farthest, 4 * _LEAST_LAG), _N_LAGS + 1)
-    first, second, lag_index = _pairs(points.easting[rows], points.northing[rows], lags)
-    sampled, place = np.unique(np.concatenate([first, second]), return_inverse=True)
-    residual, basis = _residuals(points, rows[sampled])
-    product = np.einsum("ij,ij->i", residual[place[: len(first)]], residual[place[len(first) :]])
+    farthest = max(max_distance or extent / 3.0, 4 * _LEAST_LAG)
+    lags = np.geomspace(_LEAST_LAG, farthest, _N_LAGS + 1)
     kind = points.kind[rows]
+    pairs = _pairs_by_kind(points.easting[rows], points.northing[rows], kind, lags)
+    first, second, lag_index = pairs.T
+    sampled, place = np.unique(pairs[:, :2].ravel(), return_inverse=True)
+    residual, basis = _residuals(points, rows[sampled])
+    product = np.einsum("ij,ij->i", residual[place[::2]], residual[place[1::2]])
     middle = np.sqrt(lags[1:] * lags[:-1])
     lengths = np.geomspace(_LEAST_LAG, farthest, max(int(np.log10(farthest / _LEAST_LAG) * _LENGTHS_PER_DECADE), 2))
     together = _by_lag(product, lag_index, np.ones(len(first), bool))
@@ -158,8 +164,29 @@ def fit_error_correlation(points: PointSet, *, max_distance: float | None = None
         empirical[k] = np.where(np.isfinite(own), own, together)
     shares = np.array([_shares(row, middle, lengths) for row in empirical])
     if basis == _OF_SERIES:
-        shares = _capped(shares, points, rows, (first, second, lag_index))
+        together_near = _near_rates(points, rows)
+        for k in PointKind:
+            near = together_near if k == PointKind.UNKNOWN else _near_rates(points, rows[kind == k])
+            shares[k] = _apportioned(shares[k], lengths, near if len(near.lag) else together_near)
     return ErrorCorrelation(lengths, shares, middle, empirical, basis)
+
+
+def _near_rates(points: PointSet, rows: npt.NDArray[np.int64]) -> NearRates:
+    place = (points.easting[rows], points.northing[rows])
+    return near_rates(*place, points.velocity[rows], points.velocity_std[rows])
+
+
+def _pairs_by_kind(
+    easting: FloatArray, northing: FloatArray, kind: npt.NDArray[np.uint8], lags: FloatArray
+) -> npt.NDArray[np.int64]:
+    """Pairs of points of one kind and their class of distance, (pair, 3)."""
+    found = []
+    for k in np.unique(kind):
+        mine = np.flatnonzero(kind == k)
+        pairs = np.column_stack(_pairs(easting[mine], northing[mine], lags))
+        pairs[:, :2] = mine[pairs[:, :2]]
+        found.append(pairs)
+    return np.concatenate(found)
 
 
 def _pairs(
@@ -213,37 +240,25 @@ def _normalised(series: FloatArray) -> FloatArray:
     return result
 
 
-def _capped(
-    shares: FloatArray,
-    points: PointSet,
-    rows: npt.NDArray[np.int64],
-    pairs: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]],
-) -> FloatArray:
-    """Shares no larger than the rates of the nearest points allow.
+def _apportioned(shares: FloatArray, lengths: FloatArray, near: NearRates) -> FloatArray:
+    """Shares of one kind that explain how near rates differ; the long ones keep their proportions.
 
-    Residuals of a date are chiefly atmosphere, which neighbours share; rates also hold what accumulates at each
-    scatterer alone. The variance of the difference of two rates over that of their stated errors is one less their
-    correlation; motion between the points can only make it seem smaller. Where it exceeds 1 the stated errors are too
-    small, and say nothing about correlation.
+    ``2 r(h) - r(s) / 2`` of the second differences is linear in the shares: those of short lengths and one factor of
+    all long ones are found by non-negative least squares. Rates that differ by more than stated errors can say that
+    these are too small, and nothing about correlation: the shares of the residuals stay.
     """
-    rate, std, kind = points.velocity[rows], points.velocity_std[rows], points.kind[rows]
-    first, second, lag = pairs
+    if not len(near.lag) or np.average(near.shared, weights=near.count) < _TOO_FAR_APART:
+        return shares
+    is_long = lengths > _OWN_LENGTH
+    columns = 2 * np.exp(-near.lag[:, None] / lengths) - 0.5 * np.exp(-near.span[:, None] / lengths)
+    design = np.column_stack([columns[:, ~is_long], columns[:, is_long] @ shares[is_long]])
+    root = np.sqrt(near.count)
+    found, _ = nnls(design * root[:, None], near.shared * root)
     result = shares.copy()
-    near = lag < _NEAR_LAGS
-    for k in PointKind:
-        mine = near & (
-            np.ones(len(first), bool) if k == PointKind.UNKNOWN else (kind[first] == k) & (kind[second] == k)
-        )
-        i, j = first[mine], second[mine]
-        z = (rate[i] - rate[j]) / np.hypot(std[i], std[j])
-        z = z[np.isfinite(z)]
-        if len(z) < _LEAST_PAIRS:
-            continue
-        spread = float((_MAD * np.median(np.abs(z))) ** 2)
-        if spread >= 1.0:
-            continue
-        result[k] *= min(1.0, max(1.0 - spread, 0.0) / max(float(shares[k].sum()), 1e-12))
-    return result
+    result[~is_long] = found[:-1]
+    result[is_long] *= found[-1]
+    scaled: FloatArray = result / max(float(result.sum()), 1.0)
+    return scaled
 
 
 def _by_lag(product: FloatArray, lag_index: npt.NDArray[np.int64], keep: npt.NDArray[np.bool_]) -> FloatArray:
