@@ -297,3 +297,26 @@ def test_no_room_for_the_series_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(spool, "_write_all", full)
     with pytest.raises(ProjectError, match=r"No space left.*TMPDIR"):
         read_points(path)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_numbers_with_a_decimal_comma(tmp_path: Path, delimiter: str) -> None:
+    lines = [line.replace(",", delimiter).replace(".", ",") for line in (HEADER, ROW, ROW)]
+    got = read_points(write(tmp_path / "a.csv", *lines))
+    expected = read_points(write(tmp_path / "b.csv", HEADER, ROW, ROW))
+    assert got.velocity[0] == expected.velocity[0] == -0.0125 and got.longitude[1] == 115.5
+    np.testing.assert_array_equal(got.displacement, expected.displacement)
+    mixed = [HEADER.replace(",", delimiter), ROW.replace(",", delimiter).replace("0.8", "0,8", 1)]
+    assert "0,8" in refused(write(tmp_path / "c.csv", *mixed)).problem
+
+
+@pytest.mark.parametrize(("encoding", "end"), [("utf-8-sig", "\n"), ("utf-8", "\r\n"), ("utf-8-sig", "\r\n")])
+def test_marks_and_line_ends_of_other_systems(tmp_path: Path, encoding: str, end: str) -> None:
+    (tmp_path / "a.csv").write_bytes((HEADER + end + ROW + end + end + ROW + end).encode(encoding))
+    got = read_points(tmp_path / "a.csv")
+    assert got.n_points == 2 and got.longitude[0] == 115.5 and np.isnan(got.displacement[1, 2])
+
+
+def test_carriage_returns_alone_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes((HEADER + "\r" + ROW + "\r").encode())
+    assert refused(tmp_path / "a.csv").code == "S142"

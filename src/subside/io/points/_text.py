@@ -25,6 +25,7 @@ UNKNOWN_CELLS: Final = ("", "NaN", "nan", "NA", "null", "NULL", "None")
 _BLOCK_BYTES: Final = 4 << 20
 _ROW: Final = re.compile(r"Row #(\d+): ?(.*)", re.DOTALL)
 _CAST: Final = re.compile(r"column #(\d+).*invalid value '(.*)'", re.DOTALL)
+_DECIMAL_COMMA: Final = re.compile(r"^\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*$")
 _CHUNK: Final = 1 << 22
 
 
@@ -59,12 +60,15 @@ class TextTable:
         Header, in order.
     delimiter : str
         ``,``, ``;`` or a tab.
+    decimal_point : str
+        ``.``, or ``,`` where the first row has such numbers between other delimiters.
     """
 
     path: Path
     member: str | None
     names: tuple[str, ...]
     delimiter: str
+    decimal_point: str = "."
 
     @property
     def label(self) -> str:
@@ -112,6 +116,7 @@ class TextTable:
                 parse_options=pyarrow.csv.ParseOptions(delimiter=self.delimiter),
                 convert_options=pyarrow.csv.ConvertOptions(
                     column_types=dict(types),
+                    decimal_point=self.decimal_point,
                     include_columns=list(types),
                     null_values=list(UNKNOWN_CELLS),
                     quoted_strings_can_be_null=True,
@@ -166,7 +171,7 @@ def open_text(path: Path) -> TextTable:
     with text_faults(str(path)):
         member = _csv_member(path) if is_zip(path) else None
         with _open(path, member) as stream:
-            line = stream.readline()
+            line, row = stream.readline(), stream.readline()
     if not line.strip():
         refuse("S143", path, "there must be a header line, got an empty file")
     try:
@@ -174,8 +179,17 @@ def open_text(path: Path) -> TextTable:
     except UnicodeDecodeError:
         refuse("S137", path, "the header must be text in UTF-8, got other bytes")
     delimiter = max(",;\t", key=text.count)
+    if "\r" in text:
+        refuse("S142", path, "lines must end in LF or CR LF, got CR alone", "Save the file with the line ends of Unix")
     names = tuple(name.strip() for name in next(csv.reader([text], delimiter=delimiter)))
-    return TextTable(path, member, names, delimiter)
+    return TextTable(path, member, names, delimiter, _decimal_point(row, delimiter))
+
+
+def _decimal_point(row: bytes, delimiter: str) -> str:
+    cells = [] if delimiter == "," else row.decode("utf-8", "replace").strip().split(delimiter)
+    with_comma = any(_DECIMAL_COMMA.match(cell) for cell in cells)
+    with_point = any(_DECIMAL_COMMA.match(cell.replace(".", ",")) for cell in cells if "," not in cell)
+    return "," if with_comma and not with_point else "."
 
 
 def is_zip(path: Path) -> bool:
