@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import sys
 import warnings
 from pathlib import Path
@@ -17,7 +16,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from subside.cli import studying
-from subside.errors import ArgumentError, BudgetError, ProjectError, SubsideWarning
+from subside.cli.options import Memory, parse_bytes
+from subside.errors import BudgetError, ProjectError, SubsideWarning
 
 if TYPE_CHECKING:
     from subside.stages.executor import Resources
@@ -36,17 +36,7 @@ TrackName = Annotated[str | None, typer.Option("--track", help="track name; need
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="stage.parameter=value, as in subside.toml")]
 AsJson = Annotated[bool, typer.Option("--json", help="print numbers as JSON on standard output")]
 Workers = Annotated[int, typer.Option(help="blocks computed at a time; 0 is one per core")]
-Memory = Annotated[str, typer.Option(help="memory of the whole process tree, such as 4GB (at least 1GB)")]
 Scheduler = Annotated[str | None, typer.Option(help="address of a dask scheduler; default: in this process")]
-
-
-def parse_bytes(text: str) -> int:
-    """Turn ``4GB``, ``800MB`` or a plain number of bytes into an int."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(k|M|G|T)?i?B?\s*", text, flags=re.IGNORECASE)
-    if match is None:
-        raise ArgumentError(f"`--memory` must be a size such as 4GB, got {text!r}")
-    factor = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[(match[2] or "").upper()]
-    return int(float(match[1]) * factor)
 
 
 def _resources(workers: int, memory: str, scheduler: str | None) -> Resources:

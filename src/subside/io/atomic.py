@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,8 @@ from subside.errors import ProjectError
 
 WRITE_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 """Error numbers of a write that fails for want of space or permission."""
+
+_PARTIAL = re.compile(r"\.partial-(\d+)")
 
 
 @contextmanager
@@ -47,6 +50,27 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in a folder; those of running ones stay."""
+    for file in folder.glob(".*.partial-*"):
+        number = _PARTIAL.search(file.name)
+        if number and not _is_running(int(number[1])):
+            with suppress(OSError):
+                file.unlink()
+
+
+def _is_running(pid: int) -> bool:
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def disk_error(path: Path, error: OSError) -> ProjectError:

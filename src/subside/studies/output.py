@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from subside import __version__
 from subside.figures.style import FigureResult
-from subside.io.atomic import atomic_path, write_json
+from subside.io.atomic import atomic_path, disk_error, remove_partial, write_json
 from subside.model.points import PointSet
 
 SUMMARY = "summary.json"
@@ -56,6 +56,11 @@ class StudyFolder:
     files: list[dict[str, str]] = field(default_factory=list)
     figures: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Take away the summary of an earlier run, which must not vouch for files of this one, and its torn files."""
+        _forget(self.path / SUMMARY)
+        remove_partial(self.path)
 
     def add_points(self, points: PointSet) -> None:
         """Note a point set among the inputs."""
@@ -122,6 +127,20 @@ class StudyFolder:
         )
         write_json(self.path / SUMMARY, content)
         return dict(content)
+
+
+def _forget(path: Path) -> None:
+    """Remove a summary, if there is one.
+
+    Raises
+    ------
+    ProjectError
+        If the folder cannot be written.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise disk_error(path, error) from error
 
 
 def plain(content: Any) -> Any:
