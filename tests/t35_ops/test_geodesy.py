@@ -9,7 +9,7 @@ import pytest
 
 from subside.errors import ArgumentError
 from subside.model.points import transform
-from subside.ops.geodesy import GroundSeries, compare_ground
+from subside.ops.geodesy import GroundSeries, compare_ground, compare_vertical
 from two_tracks import CRS, ORIGIN, bowl, drift, los_of, make_track
 
 LOS = los_of(39.0, 349.0)
@@ -91,3 +91,26 @@ def test_stations_without_points_or_dates_are_left_out_with_the_reason(points) -
         compare_ground(points, good, radius=300.0, reference="Z")
     with pytest.raises(ArgumentError, match="`radius`"):
         compare_ground(points, good, radius=0.0)
+
+
+def test_two_sides_together_give_up_although_the_ground_moves_east() -> None:
+    rng = np.random.default_rng(8)
+    looks = (los_of(39.0, 349.0), los_of(39.0, 191.0))
+    tracks = [
+        make_track(n, rng, los=v, up=bowl, east=drift, n=1500, scale=0.003) for n, v in zip("ab", looks, strict=True)
+    ]
+    stations = [station(n, p, rng) for n, p in PLACES.items()]
+    each = [compare_ground(t, stations, radius=300.0) for t in tracks]
+    both, is_split = compare_vertical(tracks, each, stations, reference="A")
+    assert is_split
+    up = [float(bowl(*map(np.array, p))) for p in PLACES.values()]
+    np.testing.assert_allclose(both.ground, np.array(up[1:]) - up[0], atol=2.5e-3)
+    assert both.rmse < 2.5e-3
+    assert 0.1 < both.z_rms < 2.0
+    alone, is_split = compare_vertical([tracks[0], tracks[0]], [each[0], each[0]], stations, reference="A")
+    assert not is_split
+    # one side takes the eastward drift for a vertical one
+    east = np.array([float(drift(*map(np.array, p))) for p in PLACES.values()]) * looks[0][0] / looks[0][2]
+    np.testing.assert_allclose(alone.difference, east[1:] - east[0], atol=3e-3)
+    with pytest.raises(ArgumentError, match="two or more"):
+        compare_vertical(tracks[:1], each[:1], stations)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from rich.console import Console
 from subside.errors import UnknownQuantityError
 from subside.model.points import transform
 from subside.studies.decompose import DecomposeParameters, run_decompose
-from subside.studies.geodesy import GeodesyParameters, run_geodesy
-from subside.studies.tracks import TracksParameters, run_tracks
+from subside.studies.geodesy import GeodesyParameters, run_geodesy, run_geodesy_tracks
+from subside.studies.tracks import TracksFiles, TracksParameters, run_tracks
 from two_tracks import CRS, ORIGIN, bowl, drift, los_of, make_track
 
 DATA = Path(os.environ.get("SUBSIDE_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
@@ -47,7 +48,7 @@ def test_tracks_leaves_tables_figures_and_a_summary(pair, tmp_path: Path) -> Non
     land.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
     console = _quiet()
     parameters = TracksParameters(grid=200.0, n_draws=200, reference=((lon[0], lat[0]),))
-    summary = run_tracks(*pair, parameters=parameters, out=tmp_path / "out", console=console, land=land)
+    summary = run_tracks(*pair, parameters=parameters, out=tmp_path / "out", console=console, files=TracksFiles(land))
     out = tmp_path / "out"
     cells = pd.read_csv(out / "cells.csv")
     results = summary["results"]
@@ -63,6 +64,34 @@ def test_tracks_leaves_tables_figures_and_a_summary(pair, tmp_path: Path) -> Non
         assert (out / f"{name}.png").stat().st_size > 10_000 and (out / f"{name}.json").exists()
     assert (out / "cells.gpkg").stat().st_size > 10_000
     assert "v_east" in console.file.getvalue() and "v_east" in results["sensitivity"]["sentence"]
+
+
+def test_strata_by_distance_to_a_line_sites_and_areas(pair, tmp_path: Path) -> None:
+    def written(name: str, kind: str, corners: list[tuple[float, float]]) -> Path:
+        xy = np.array(ORIGIN) + np.array(corners, float)
+        places = np.column_stack(transform(*xy.T, source=CRS, target="EPSG:4326")).tolist()
+        shape = {"type": kind, "coordinates": [places] if kind == "Polygon" else places}
+        feature = {"type": "Feature", "properties": {"name": name}, "geometry": shape}
+        (tmp_path / f"{name}.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+        return tmp_path / f"{name}.geojson"
+
+    lon, lat = transform([ORIGIN[0]], [ORIGIN[1]], source=CRS, target="EPSG:4326")
+    (tmp_path / "sites.csv").write_text(f"name,longitude,latitude\nS1,{lon[0]:.7f},{lat[0]:.7f}\n")
+    files = TracksFiles(
+        line=written("railway", "LineString", [(0, -500), (0, 9000)]),
+        sites=tmp_path / "sites.csv",
+        areas=written("airport", "Polygon", [(0, 0), (2000, 0), (2000, 2000), (0, 2000), (0, 0)]),
+    )
+    parameters = TracksParameters(grid=200.0, n_draws=100)
+    summary = run_tracks(*pair, parameters=parameters, out=tmp_path / "out", console=_quiet(), files=files)
+    assert {i["kind"] for i in summary["inputs"]} == {"points", "line", "sites", "areas"}
+    cells = pd.read_csv(tmp_path / "out" / "cells.csv")
+    strata = pd.read_csv(tmp_path / "out" / "strata.csv").set_index(["by", "label"]).n_cells
+    x, y = cells.easting - ORIGIN[0], cells.northing - ORIGIN[1]
+    to_area = np.hypot(np.maximum(np.abs(x - 1000) - 1000, 0), np.maximum(np.abs(y - 1000) - 1000, 0))
+    for name, distance in (("line", np.abs(x)), ("sites", np.hypot(x, y)), ("airport", to_area)):
+        assert abs(strata[f"distance to {name}", "below 1 km"] - np.count_nonzero(distance < 1000)) <= 2, name
+        assert abs(strata[f"distance to {name}"].sum() - len(cells)) == 0
 
 
 def test_decompose_leaves_cells_and_series(pair, tmp_path: Path) -> None:
@@ -106,6 +135,20 @@ def test_geodesy_reads_a_table_and_takes_double_differences(pair, tmp_path: Path
     los = pair[0].los[0]
     wanted = 1e3 * (los[2] * bowl(np.array(3000.0), np.array(1500.0)) + los[0] * drift(np.array(3000.0), np.array(0.0)))
     assert stations.ground[1] == pytest.approx(float(wanted), abs=0.05)
+    joint = run_geodesy_tracks(pair, file, kind="gnss", parameters=parameters, out=tmp_path / "all", console=_quiet())
+    assert joint["results"]["component"] == "up, split from east"
+    assert joint["results"]["rmse_mm_yr"] < 4.0
+    together = pd.read_csv(tmp_path / "all" / "joint-gnss" / "stations.csv")
+    assert together.ground[1] == pytest.approx(1e3 * float(bowl(np.array(3000.0), np.array(1500.0))), abs=0.05)
+    rows = pd.read_csv(tmp_path / "all" / "joint-gnss" / "tracks.csv")
+    assert rows.track.tolist() == ["a", "b", "a + b"]
+    assert (tmp_path / "all" / "a-gnss" / "summary.json").exists()
+    still = [pair[0], replace(pair[1], name="c", easting=pair[1].easting + 90_000.0)]
+    far, console = tmp_path / "far", _quiet()
+    alone = run_geodesy_tracks(still, file, kind="gnss", parameters=parameters, out=far, console=console)
+    assert alone["inputs"][0]["name"] == "a"
+    assert "c is left out" in console.file.getvalue() and "not compared together" in console.file.getvalue()
+    assert not (far / "joint-gnss").exists() and (far / "a-gnss" / "summary.json").exists()
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from subside.ops.geodesy import GroundComparison
 _KILOMETRE = 1000.0
 
 
-def ground_figure(comparison: GroundComparison, *, name: str, kind: str) -> FigureResult:
+def ground_figure(comparison: GroundComparison, *, name: str, kind: str, sign: str = LOS_NOTE) -> FigureResult:
     """Draw rates of points against those of stations, and their differences against distance.
 
     Parameters
@@ -34,6 +34,8 @@ def ground_figure(comparison: GroundComparison, *, name: str, kind: str) -> Figu
         Name of the track.
     kind : str
         ``GNSS`` or ``levelling``.
+    sign : str
+        Sign of the rates, in words.
 
     Returns
     -------
@@ -42,7 +44,7 @@ def ground_figure(comparison: GroundComparison, *, name: str, kind: str) -> Figu
     """
     c = comparison
     ground, points, difference, bar = (v * MM_PER_M for v in (c.ground, c.points, c.difference, NORMAL_95 * c.std))
-    figure = new_figure(10.0, 4.5, f"{name} against {kind}, relative to {c.reference} (mm/yr, {LOS_NOTE})")
+    figure = new_figure(10.0, 4.5, f"{name} against {kind}, relative to {c.reference} (mm/yr, {sign})")
     left, right = figure.subplots(1, 2)
     dress(left, title="a  rates relative to the reference", xlabel=f"{kind} (mm/yr)", ylabel=f"{name} (mm/yr)")
     ends = np.array([min(ground.min(), points.min()), max(ground.max(), points.max())])

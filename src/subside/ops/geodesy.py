@@ -15,11 +15,13 @@ from subside.model.points import GEOGRAPHIC, PointSet, transform
 from subside.ops.point_covariance import ErrorCorrelation, robust_mean
 from subside.ops.two_tracks.common_cells import error_correlation
 from subside.ops.two_tracks.common_rates import fit_span, fit_values, vertical_rates
+from subside.ops.two_tracks.sensitivity import sensitivity
 
 FloatArray = npt.NDArray[np.float64]
 
 _LEAST_DATES: Final = 3
 _LEAST_STATIONS: Final = 2
+_SPLIT_DEG: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,89 @@ def compare_ground(
         reasons = "; ".join(f"{r.name}: {r.reason}" for r in rates if r.reason)
         raise ArgumentError(f"`stations` must hold at least two that can be compared, got {len(used)} ({reasons})")
     return _differences(rates, _reference(used, reference))
+
+
+def compare_vertical(
+    tracks: Sequence[PointSet],
+    comparisons: Sequence[GroundComparison],
+    stations: Sequence[GroundSeries],
+    *,
+    reference: str | None = None,
+) -> tuple[GroundComparison, bool]:
+    """Compare the vertical rates that several tracks give together with those of stations.
+
+    At every station that all tracks see, their rates along the lines of sight are solved for east and up (north is
+    taken for zero), weighted by their variances, if the lines are 30 degrees or more apart; else they are divided by
+    the vertical part and averaged, as if nothing moved sideways. The ground is the vertical part of the station over
+    the dates of all tracks, fitted with the same function of time. Errors of tracks are taken as independent.
+
+    Parameters
+    ----------
+    tracks : sequence of PointSet
+        Two or more.
+    comparisons : sequence of GroundComparison
+        Of each track with the stations (:func:`compare_ground`).
+    stations : sequence of GroundSeries
+        The same.
+    reference : str, optional
+        As for :func:`compare_ground`.
+
+    Returns
+    -------
+    GroundComparison
+        Vertical rates.
+    bool
+        Whether east and up were split.
+
+    Raises
+    ------
+    ArgumentError
+        For fewer than two tracks, or fewer than two stations that all of them see.
+    """
+    if len(tracks) < _LEAST_STATIONS:
+        raise ArgumentError(f"`tracks` must be two or more, got {len(tracks)}")
+    looks = np.stack([t.mean_los() for t in tracks])
+    angles = [sensitivity(looks[0], look).angle_deg for look in looks[1:]]
+    is_split = max(angles) >= _SPLIT_DEG
+    design = looks[:, [2, 0]] if is_split else looks[:, [2]]
+    spans = [t.dates[[0, -1]] for t in tracks if t.has_series]
+    span = (max(s[0] for s in spans), min(s[1] for s in spans)) if spans else None
+    rates = []
+    for k, series in enumerate(stations):
+        seen = [c.stations[k] for c in comparisons]
+        joined = replace(seen[0], n_points=sum(s.n_points for s in seen))
+        missing = next((f"{t.name}: {s.reason}" for t, s in zip(tracks, seen, strict=True) if s.reason), "")
+        if missing:
+            rates.append(_without(joined, missing))
+            continue
+        std = np.array([s.points_std for s in seen])
+        covariance = np.linalg.inv((design / std[:, None]).T @ (design / std[:, None]))
+        up = float((covariance @ design.T @ (np.array([s.points for s in seen]) / std**2))[0])
+        ground = _upward(series, span)
+        joined = replace(joined, points=up, points_std=float(np.sqrt(covariance[0, 0])))
+        rates.append(
+            _without(joined, "fewer than three dates in common with the points")
+            if ground is None
+            else replace(joined, ground=ground[0], ground_std=ground[1])
+        )
+    used = [r for r in rates if not r.reason]
+    if len(used) < _LEAST_STATIONS:
+        raise ArgumentError(f"`stations` must hold at least two that all tracks see, got {len(used)}")
+    return _differences(tuple(rates), _reference(used, reference)), is_split
+
+
+def _upward(series: GroundSeries, span: tuple[np.datetime64, np.datetime64] | None) -> tuple[float, float] | None:
+    """Vertical rate of a station and its standard deviation, m/yr; None for fewer than three dates."""
+    up = series.displacement[:, 2]
+    known = np.isfinite(up)
+    if span is not None:
+        known &= (series.dates >= span[0]) & (series.dates <= span[1])
+    if np.count_nonzero(known) < _LEAST_DATES:
+        return None
+    dates = series.dates[known]
+    years = (dates - dates[0]).astype("timedelta64[D]").astype(np.float64) / DAYS_PER_YEAR
+    rate, formal = fit_values(up[known], years)
+    return rate, series.rate_std if np.isfinite(series.rate_std) else formal
 
 
 def _station(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -12,10 +13,11 @@ from pydantic import Field
 from rich.console import Console
 
 from subside.conventions import MM_PER_M
+from subside.errors import ArgumentError, UnknownQuantityError
 from subside.figures.geodesy import ground_figure
 from subside.io.tables import StationTable, read_gnss, read_levelling
 from subside.model.points import PointSet
-from subside.ops.geodesy import GroundComparison, GroundSeries, compare_ground
+from subside.ops.geodesy import GroundComparison, GroundSeries, compare_ground, compare_vertical
 from subside.studies.output import StudyFolder, StudyParameters
 
 GroundKind = Literal["gnss", "levelling"]
@@ -130,18 +132,95 @@ def run_geodesy(
         f"{len(result.names)} stations relative to {result.reference}: MAE {result.mae * MM_PER_M:.2f}, RMSE "
         f"{result.rmse * MM_PER_M:.2f} mm/yr, rms of difference over sigma {result.z_rms:.2f}"
     )
-    return folder.finish(
-        {
-            "reference": result.reference,
-            "n_stations": len(result.names),
-            "mae_mm_yr": result.mae * MM_PER_M,
-            "rmse_mm_yr": result.rmse * MM_PER_M,
-            "bias_mm_yr": result.bias * MM_PER_M,
-            "pearson": result.pearson,
-            "z_rms": result.z_rms,
-            "radius_m": parameters.radius,
-        }
+    return folder.finish({**_numbers(result), "radius_m": parameters.radius})
+
+
+def _numbers(result: GroundComparison) -> dict[str, Any]:
+    return {
+        "reference": result.reference,
+        "n_stations": len(result.names),
+        "mae_mm_yr": result.mae * MM_PER_M,
+        "rmse_mm_yr": result.rmse * MM_PER_M,
+        "bias_mm_yr": result.bias * MM_PER_M,
+        "pearson": result.pearson,
+        "z_rms": result.z_rms,
+    }
+
+
+def run_geodesy_tracks(
+    tracks: Sequence[PointSet],
+    file: Path,
+    *,
+    kind: GroundKind,
+    parameters: GeodesyParameters,
+    out: Path,
+    console: Console,
+) -> dict[str, Any]:
+    """Compare several tracks, each in ``NAME-KIND``, and what they give together, in ``joint-KIND``.
+
+    Together: vertical rates (:func:`subside.ops.geodesy.compare_vertical`) in ``stations.csv`` and a figure, and
+    ``tracks.csv``, a row a track and one for all. A track that cannot be compared is left out with a warning.
+
+    Parameters
+    ----------
+    tracks : sequence of PointSet
+        Two or more, of different names.
+    file, kind, parameters, out, console
+        As :func:`run_geodesy`.
+
+    Returns
+    -------
+    dict
+        Content of ``summary.json`` of the joint comparison, or of the one track that can be compared.
+
+    Raises
+    ------
+    InputFileError, ArgumentError
+        As :func:`run_geodesy`, if no track can be compared.
+    """
+    word = "GNSS" if kind == "gnss" else "levelling"
+    table = read_gnss(file) if kind == "gnss" else read_levelling(file)
+    stations = ground_series(table)
+    folder = StudyFolder(
+        out / f"joint-{kind}", "geodesy", f"all tracks against {word}", parameters=parameters.model_dump(mode="json")
     )
+    folder.add_file(file, kind, table.digest)
+    used: list[PointSet] = []
+    found: list[GroundComparison] = []
+    made: list[dict[str, Any]] = []
+    for own in tracks:
+        points = own if not used else own.reprojected(used[0].crs)
+        try:
+            own_out = out / f"{points.name}-{kind}"
+            made.append(run_geodesy(points, file, kind=kind, parameters=parameters, out=own_out, console=console))
+            found.append(compare_ground(points, stations, radius=parameters.radius, sigma=parameters.sigma))
+        except (ArgumentError, UnknownQuantityError) as error:
+            folder.warn(f"{points.name} is left out: {error}")
+            console.print(f"[yellow]{points.name} is left out: {error}[/]")
+            continue
+        used.append(points)
+        folder.add_points(points)
+    try:
+        joint, is_split = compare_vertical(used, found, stations, reference=parameters.reference or None)
+    except ArgumentError as error:
+        if not made:
+            raise
+        console.print(f"[yellow]the tracks are not compared together: {error}[/]")
+        return made[0]
+    how = "up, split from east" if is_split else "up, as if nothing moved sideways"
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.write_table("stations.csv", stations_table(joint), f"vertical rates ({how}), mm/yr, of stations and points")
+    own_rows = [
+        {"track": p.name, "component": "line of sight", **_numbers(f)} for p, f in zip(used, found, strict=True)
+    ]
+    rows = [*own_rows, {"track": " + ".join(p.name for p in used), "component": how, **_numbers(joint)}]
+    folder.write_table("tracks.csv", pd.DataFrame(rows), "agreement of each track and of all together, mm/yr")
+    figure = ground_figure(joint, name="all tracks", kind=word, sign=how)
+    folder.save_figure("ground", figure, f"Vertical rates of all tracks together ({how}) against {word}.")
+    console.print(
+        f"together, {how}: RMSE {joint.rmse * MM_PER_M:.2f} mm/yr, rms of difference over sigma {joint.z_rms:.2f}"
+    )
+    return folder.finish({**_numbers(joint), "component": how, "tracks": rows, "radius_m": parameters.radius})
 
 
 def stations_table(result: GroundComparison) -> pd.DataFrame:

@@ -29,11 +29,11 @@ from subside.studies.basins import BasinsFiles, BasinsParameters, run_basins
 from subside.studies.corridor import CorridorFiles, run_corridor
 from subside.studies.corridor_parameters import CorridorParameters
 from subside.studies.decompose import DecomposeParameters, run_decompose
-from subside.studies.geodesy import GROUND_KINDS, GeodesyParameters, run_geodesy
+from subside.studies.geodesy import GROUND_KINDS, GeodesyParameters, run_geodesy, run_geodesy_tracks
 from subside.studies.inputs import StudyInputs, load_inputs, load_study_parameters
 from subside.studies.output import SUMMARY, StudyParameters
 from subside.studies.series import SeriesParameters, run_series
-from subside.studies.tracks import TracksParameters, run_tracks
+from subside.studies.tracks import TracksFiles, TracksParameters, run_tracks
 
 log = logging.getLogger("subside")
 
@@ -209,7 +209,9 @@ def _needs_ground(study: ProjectStudy) -> str:
 
 def _tracks(study: ProjectStudy, parameters: Any, out: Path, console: Console) -> None:
     first, second = study.points[:2]
-    run_tracks(first, second, parameters=parameters, out=out, console=console, land=study.file("land_cover"))
+    land, line, sites, areas = (study.file(name) for name in ("land_cover", "line", "sites", "areas"))
+    files = TracksFiles(land, line, study.inputs.line_crs or None, sites, areas)
+    run_tracks(first, second, parameters=parameters, out=out, console=console, files=files)
 
 
 def _decompose(study: ProjectStudy, parameters: Any, out: Path, console: Console) -> None:
@@ -262,6 +264,9 @@ def _geodesy(study: ProjectStudy, parameters: Any, out: Path, console: Console) 
     for kind in GROUND_KINDS:
         file = study.file(kind)
         if file is None:
+            continue
+        if len(study.points) > 1:
+            run_geodesy_tracks(study.points, file, kind=kind, parameters=parameters, out=out, console=console)
             continue
         for points in study.points:
             folder = out / f"{points.name}-{kind}"

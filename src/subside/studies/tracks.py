@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,12 +22,14 @@ from subside.figures.tracks import (
     estimate_numbers,
     stratum_numbers,
 )
-from subside.io.vectors import read_polygons, write_geopackage_layers
+from subside.io.tables import read_sites
+from subside.io.vectors import read_line, read_polygons, write_geopackage_layers
 from subside.model.points import GEOGRAPHIC, PointSet, transform
-from subside.ops.two_tracks.agreement import AgreementOptions, LandClasses, TrackAgreement, compare_tracks
+from subside.ops.two_tracks.agreement import AgreementOptions, Distances, LandClasses, TrackAgreement, compare_tracks
 from subside.ops.two_tracks.statistics import AgreementStatistics
 from subside.studies.land import land_classes
 from subside.studies.output import StudyFolder, StudyParameters
+from subside.studies.shapes import distances_to
 
 
 class TracksParameters(StudyParameters):
@@ -73,6 +76,31 @@ class TracksParameters(StudyParameters):
         )
 
 
+@dataclass(frozen=True)
+class TracksFiles:
+    """Files for strata; None leaves them out.
+
+    Attributes
+    ----------
+    land : Path or None
+        Land cover polygons with classes.
+    line : Path or None
+        Line that distances are measured to.
+    line_crs : str or None
+        Its coordinate system, where the file names none.
+    sites : Path or None
+        Named sites.
+    areas : Path or None
+        Named polygons.
+    """
+
+    land: Path | None = None
+    line: Path | None = None
+    line_crs: str | None = None
+    sites: Path | None = None
+    areas: Path | None = None
+
+
 def run_tracks(
     first: PointSet,
     second: PointSet,
@@ -80,7 +108,7 @@ def run_tracks(
     parameters: TracksParameters,
     out: Path,
     console: Console,
-    land: Path | None = None,
+    files: TracksFiles | None = None,
 ) -> dict[str, Any]:
     """Compare two tracks and leave ``cells.csv``, ``strata.csv``, ``cells.gpkg``, figures and ``summary.json``.
 
@@ -94,8 +122,8 @@ def run_tracks(
         Folder to fill.
     console : Console
         Where results and warnings go.
-    land : Path, optional
-        Land cover polygons with classes, for strata.
+    files : TracksFiles, optional
+        Land cover, line, sites and areas, for strata.
 
     Returns
     -------
@@ -107,20 +135,22 @@ def run_tracks(
     ArgumentError, UnknownQuantityError
         As :func:`subside.ops.two_tracks.agreement.compare_tracks`.
     InputFileError
-        For land cover that cannot be read.
+        For a file that cannot be read.
     """
     folder = StudyFolder(
         out, "tracks", f"{second.name} checked against {first.name}", parameters=parameters.model_dump(mode="json")
     )
     folder.add_points(first)
     folder.add_points(second)
+    given = files or TracksFiles()
     result = compare_tracks(
         first,
         second,
         spacing=parameters.grid,
         options=parameters.options(),
-        land=_land(land, folder),
+        land=_land(given.land, folder),
         reference=_reference(parameters, first.crs),
+        distances=_distances(given, folder),
     )
     for note in result.notes:
         folder.warn(note)
@@ -144,6 +174,24 @@ def _land(path: Path | None, folder: StudyFolder) -> LandClasses | None:
     cover = read_polygons(path)
     folder.add_file(path, "land", cover.digest)
     return lambda easting, northing, crs: land_classes(cover, easting, northing, crs)
+
+
+def _distances(files: TracksFiles, folder: StudyFolder) -> dict[str, Distances]:
+    """Distances to the line, to the nearest site and to the nearest area, as far as given."""
+    found: dict[str, Distances] = {}
+    if files.line is not None:
+        line = read_line(files.line, crs=files.line_crs)
+        folder.add_file(files.line, "line", line.digest)
+        found["line"] = distances_to([line.geometry])
+    if files.sites is not None:
+        sites = read_sites(files.sites)
+        folder.add_file(files.sites, "sites", sites.digest)
+        found["sites"] = distances_to(list(shapely.points(sites.longitude, sites.latitude)))
+    if files.areas is not None:
+        areas = read_polygons(files.areas)
+        folder.add_file(files.areas, "areas", areas.digest)
+        found |= {name: distances_to([g]) for name, g in zip(areas.names, areas.geometries, strict=True)}
+    return found
 
 
 def _reference(parameters: TracksParameters, crs: str) -> npt.NDArray[np.float64] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,6 +39,9 @@ FloatArray = npt.NDArray[np.float64]
 LandClasses = Callable[[FloatArray, FloatArray, str], npt.NDArray[Any]]
 """Label of land at places: easting, northing, coordinate system to an array of str."""
 
+Distances = Callable[[FloatArray, FloatArray, str], FloatArray]
+"""Distance of places to something, m: easting, northing, coordinate system to an array."""
+
 COHERENCE_EDGES: Final = (0.5, 0.6, 0.7, 0.8, 0.9)
 """Edges of classes of temporal coherence (the lower of the two tracks)."""
 
@@ -46,7 +49,7 @@ RATE_EDGES: Final = (-0.040, -0.020, -0.010, -0.005, -0.002, 0.002, 0.005)
 """Edges of classes of vertical rate, m/yr."""
 
 DISTANCE_EDGES: Final = (1e3, 3e3, 10e3, 30e3, 100e3)
-"""Edges of classes of distance to the nearest reference, m."""
+"""Edges of classes of distance to the nearest reference, line, site or area, m."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class TrackAgreement:
     calibration : tuple of Calibration
         Definitions that are known for both tracks.
     strata : tuple of Stratum
-        By kind, coherence, rate, land and distance to the reference, as far as known.
+        By kind, coherence, rate, land and distance to the reference and other things, as far as known.
     sensitivity : Sensitivity
         What horizontal motion does to the difference.
     span : tuple of datetime64, or None
@@ -160,6 +163,7 @@ def compare_tracks(
     options: AgreementOptions | None = None,
     land: LandClasses | None = None,
     reference: FloatArray | None = None,
+    distances: Mapping[str, Distances] | None = None,
 ) -> TrackAgreement:
     """Compare the vertical rates of two tracks cell by cell.
 
@@ -182,6 +186,8 @@ def compare_tracks(
         Label of land at places, for strata.
     reference : ndarray of float64, (area, 2), optional
         Easting and northing of reference areas, m, for strata by distance.
+    distances : mapping of str to callable, optional
+        Distance of places to other things (a line, sites, areas), by their name, for strata.
 
     Returns
     -------
@@ -232,7 +238,7 @@ def compare_tracks(
             cells.first.mean,
             cells.second.mean,
             cells.difference_std**2,
-            classes=_classes(cells, first.crs, land, reference),
+            classes=_classes(cells, first.crs, land, {**_to_reference(reference), **(distances or {})}),
             bootstrap=bootstrap,
         ),
         sensitivity=sensitivity(first.mean_los(), second.mean_los()),
@@ -299,8 +305,20 @@ def _plane(difference: FloatArray, cells: CommonCells) -> tuple[tuple[float, flo
     return (float(beta[0]), float(beta[1]), float(beta[2])), difference - design @ beta
 
 
+def _to_reference(reference: FloatArray | None) -> dict[str, Distances]:
+    if reference is None or not len(reference):
+        return {}
+    places = np.asarray(reference, np.float64)
+
+    def distance(easting: FloatArray, northing: FloatArray, _: str) -> FloatArray:
+        apart = np.hypot(*(np.subtract.outer(c, places[:, k]) for k, c in enumerate((easting, northing))))
+        return np.asarray(apart.min(axis=1), np.float64)
+
+    return {"reference": distance}
+
+
 def _classes(
-    cells: CommonCells, crs: str, land: LandClasses | None, reference: FloatArray | None
+    cells: CommonCells, crs: str, land: LandClasses | None, distances: Mapping[str, Distances]
 ) -> dict[str, tuple[npt.NDArray[Any], list[str]]]:
     mean = 0.5 * (cells.first.mean + cells.second.mean)
     classes: dict[str, tuple[npt.NDArray[Any], list[str]]] = {
@@ -311,12 +329,8 @@ def _classes(
     if land is not None:
         labels = np.asarray(land(cells.easting, cells.northing, crs), dtype=object)
         classes["land"] = (labels, sorted({str(label) for label in labels}))
-    if reference is not None and len(reference):
-        places = np.asarray(reference, np.float64)
-        distance = np.hypot(
-            *(np.subtract.outer(c, places[:, k]) for k, c in enumerate((cells.easting, cells.northing)))
-        )
-        classes["distance to reference"] = strata.classes_of_values(
-            distance.min(axis=1), DISTANCE_EDGES, scale=1e-3, decimals=0, unit="km"
+    for name, distance in distances.items():
+        classes[f"distance to {name}"] = strata.classes_of_values(
+            distance(cells.easting, cells.northing, crs), DISTANCE_EDGES, scale=1e-3, decimals=0, unit="km"
         )
     return classes
