@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
+from subside.cli.options import Memory, parse_bytes
 from subside.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -43,6 +45,13 @@ def _parameters(model: type[StudyParameters], name: str, overrides: list[str] | 
     return load_study_parameters(model, name, {}, file="", given=values)
 
 
+def _fits(study: str, specs: Sequence[str | Path], memory: str) -> None:
+    """Say what a study needs, and refuse a budget below it before anything is loaded."""
+    from subside.studies.memory import check_memory
+
+    check_memory(study, specs, memory=parse_bytes(memory), console=console)
+
+
 def _said(out: Path) -> None:
     console.print(f"wrote {out}", markup=False, highlight=False)
 
@@ -59,12 +68,14 @@ def tracks(
     sites: SitesFile = None,
     areas: Vector = None,
     set_: Overrides = None,
+    memory: Memory = "4GB",
 ) -> None:
     """Check two tracks against each other: agreement, calibration of the errors, what stays hidden."""
     from subside.stages.point_sources import load_all
     from subside.studies.tracks import TracksFiles, TracksParameters, run_tracks
 
     parameters = _parameters(TracksParameters, "tracks", set_, grid=grid)
+    _fits("tracks", [first, second], memory)
     one, two = _pair(load_all([first, second]))
     files = TracksFiles(land, line, line_crs, sites, areas)
     run_tracks(one, two, parameters=parameters, out=out, console=console, files=files)
@@ -84,12 +95,14 @@ def decompose(
     out: Out,
     grid: Annotated[float | None, typer.Option(help="side of a cell, m; default 100")] = None,
     set_: Overrides = None,
+    memory: Memory = "4GB",
 ) -> None:
     """Split two tracks that look from different sides into east and up, as rates and as series."""
     from subside.stages.point_sources import load_all
     from subside.studies.decompose import DecomposeParameters, run_decompose
 
     parameters = _parameters(DecomposeParameters, "decompose", set_, grid=grid)
+    _fits("decompose", [ascending, descending], memory)
     one, two = _pair(load_all([ascending, descending]))
     run_decompose(one, two, parameters=parameters, out=out, console=console)
     _said(out)
@@ -108,6 +121,7 @@ def corridor(
     standards: Annotated[Path | None, typer.Option(help="limits, an edited copy of `subside standards`")] = None,
     sites: SitesFile = None,
     set_: Overrides = None,
+    memory: Memory = "4GB",
 ) -> None:
     """Read points along a line: profile, zones, slopes, curvature, limits, and what is not covered."""
     from subside.stages.point_sources import load_all
@@ -116,6 +130,7 @@ def corridor(
 
     parameters = _parameters(CorridorParameters, "corridor", set_, half_width=half_width)
     files = CorridorFiles(line, line_crs, areas, land, structures, standards, sites)
+    _fits("corridor", points, memory)
     run_corridor(load_all(points), files=files, parameters=parameters, out=out, console=console)
     _said(out)
 
@@ -130,6 +145,7 @@ def series(
     land: Land = None,
     radius: Annotated[float | None, typer.Option(help="points this near a site are averaged, m; default 50")] = None,
     set_: Overrides = None,
+    memory: Memory = "4GB",
 ) -> None:
     """Series of named sites, their seasons, and what rain and groundwater have to do with them."""
     from subside.io.tables import read_series_table, read_sites
@@ -144,6 +160,7 @@ def series(
         for quantity, file in (("rain", rain), ("groundwater", groundwater))
     }
     cover = None if land is None else read_polygons(land)
+    _fits("series", points, memory)
     run_series(load_all(points), sites=named, parameters=parameters, out=out, console=console, land=cover, **drivers)
     _said(out)
 
@@ -156,12 +173,14 @@ def basins(
     faults: Vector = None,
     wells: Vector = None,
     set_: Overrides = None,
+    memory: Memory = "4GB",
 ) -> None:
     """Find mining basins: fringes, where motion is too steep to be sampled, outlines, primary and secondary."""
     from subside.stages.point_sources import load_all
     from subside.studies.basins import BasinsFiles, BasinsParameters, run_basins
 
     parameters = _parameters(BasinsParameters, "basins", set_)
+    _fits("basins", [f"{project}:*"], memory)
     points = load_all([f"{project}:*"])
     run_basins(
         project, points, parameters=parameters, out=out, console=console, files=BasinsFiles(mines, faults, wells)
@@ -176,6 +195,7 @@ def geodesy(
     gnss: Annotated[Path | None, typer.Option(help="CSV: station, longitude, latitude, date, east_mm, ...")] = None,
     levelling: Annotated[Path | None, typer.Option(help="CSV: benchmark, longitude, latitude, date, height_m")] = None,
     set_: Overrides = None,
+    memory: Memory = "4GB",
 ) -> None:
     """Compare tracks, each and together, with GNSS or levelling by double differences."""
     from subside.stages.point_sources import load_all
@@ -186,6 +206,7 @@ def geodesy(
         raise ProjectError(f"geodesy needs one of --gnss and --levelling, got {'both' if given else 'neither'}")
     kind, file = given[0]
     parameters = _parameters(GeodesyParameters, "geodesy", set_)
+    _fits("geodesy", points, memory)
     sets = load_all(points)
     if len(sets) == 1:
         run_geodesy(sets[0], file, kind=kind, parameters=parameters, out=out, console=console)
@@ -206,6 +227,7 @@ def standards(out: Annotated[Path, typer.Argument(help="TOML file to write")]) -
 def report(
     project: Annotated[Path, typer.Argument(help="project folder")],
     pdf: Annotated[bool, typer.Option("--pdf", help="print the report to PDF too, by an installed Chromium")] = False,
+    memory: Memory = "4GB",
 ) -> None:
     """Make every study of a project that is missing or stale, and write the report an owner reads."""
     import sys
@@ -215,6 +237,7 @@ def report(
     from subside.stages.logs import start_logging
 
     start_logging(console, Project.open(project).logs, " ".join(sys.argv[1:]))
+    _fits("report", [f"{project}:*"], memory)
     written = write_report(project, console, with_pdf=pdf)
     for path in written:
         _said(path)
