@@ -12,6 +12,7 @@ from subside.ops.corridor.profile import make_profile
 from subside.studies.corridor_analysis import CorridorContext, analyse_corridor
 from subside.studies.corridor_limits import LimitResult, compare_limits
 from subside.studies.corridor_parameters import CorridorParameters
+from subside.studies.corridor_summary import limit_row
 
 LINE = straight(10_000.0)
 STEP = [Structure(0.0, 5000.0, "subgrade"), Structure(5000.0, 10_000.0, "bridge")]
@@ -89,3 +90,21 @@ def test_a_limit_within_structures_leaves_the_joint_between_them_out() -> None:
     found = _step(Limit("piers", "difference", 5.0, "mm", ("subgrade", "bridge")), sigma=0.0001)
     assert np.isnan(found.exceedance.probability_now[found.is_joint]).all() and not found.is_blind[found.is_joint].any()
     assert not (found.exceedance.probability_now > 0.5).any()
+
+
+def test_joints_are_counted_beside_lengths() -> None:
+    limit = Limit("joint", "difference", 5.0, "mm", ("joint",))
+    exceeded, blind, fine = (
+        limit_row(_step(limit, sigma=s, step=g)) for s, g in ((0.0015, -0.020), (0.0015, -0.002), (0.0001, 0.0))
+    )
+    counts = ("n_joints", "n_joints_now", "n_joints_horizon", "n_joints_checked", "n_joints_not_checkable")
+    assert [exceeded[c] for c in counts] == [1, 1, 1, 1, 0]
+    assert [blind[c] for c in counts] == [1, 0, 0, 0, 1]
+    assert [fine[c] for c in counts] == [1, 0, 0, 1, 0]
+    assert np.isnan(exceeded["length_now"])
+    both = limit_row(_step(Limit("all", "difference", 5.0, "mm", ("subgrade", "joint")), sigma=0.0001))
+    assert (
+        [both[c] for c in counts] == [1, 1, 1, 1, 0] and 0 < both["length_checked"] <= 5000 and both["length_now"] == 0
+    )
+    settled = limit_row(_step(Limit("settlement", "settlement", 5.0, "mm", ("bridge",)), sigma=0.0001))
+    assert [settled[c] for c in counts] == [None] * 5 and settled["length_now"] == pytest.approx(5000, rel=0.02)

@@ -233,6 +233,8 @@ class LimitsFigureInput:
         Of the chainage.
     part : str
         Which part of the line that is, in words for the title.
+    blind_joints : sequence of ndarray of float64
+        Of each limit, chainages of the joints of structures at which it cannot be checked, m.
     """
 
     chainage: Sequence[FloatArray]
@@ -243,6 +245,7 @@ class LimitsFigureInput:
     span: tuple[float, float]
     prefix: str = "DK"
     part: str = ""
+    blind_joints: Sequence[FloatArray] = ()
 
 
 def limits_figure(data: LimitsFigureInput) -> FigureResult:
@@ -314,9 +317,17 @@ def _limit_strips(axes: Axes, data: LimitsFigureInput, timed: Sequence[int]) -> 
     picture = axes.pcolormesh(
         edges / 1e3, np.arange(len(timed) + 1), soonest, cmap=colours, norm=scale, rasterized=True
     )
+    for row, k in enumerate(timed):
+        joints = data.blind_joints[k] / 1e3 if data.blind_joints else np.zeros(0)
+        axes.plot(joints, np.full(len(joints), row + 0.5), ls="none", marker="x", ms=4, mew=0.9, color=MUTED)
+    axes.set_xlim(edges[0] / 1e3, edges[-1] / 1e3)
     axes.set_yticks(np.arange(len(timed)) + 0.5, [_limit_words(data.limits[k]) for k in timed], fontsize=7)
     axes.set_ylim(len(timed), 0)
-    dress(axes, title="Soonest median (white: not meant, no points, not checkable; * not verified)", grid=False)
+    dress(
+        axes,
+        title="Soonest median (white: not meant, no points, not checkable; ×: joint not checkable; * not verified)",
+        grid=False,
+    )
     axes.tick_params(axis="y", labelsize=6.8, length=0)
     bar = axes.figure.colorbar(picture, ax=axes, pad=0.015, aspect=18, extend="max", format="%.0f")
     bar.set_label("years from the\nfirst common date", fontsize=8, color=INK)

@@ -97,7 +97,12 @@ def watch_list(results: StudyResults) -> list[Words]:
         for key, row in results.rows("limits")
         if isinstance(row.get(_CHANCE), (int, float)) and row[_CHANCE] >= _WATCHED
     ]
-    risky.sort(key=lambda item: (-item[1][_CHANCE], -(item[1].get("length_horizon") or 0.0)))
+    risky.sort(
+        key=lambda item: (
+            -item[1][_CHANCE],
+            *(-(item[1].get(n) or 0.0) for n in ("length_horizon", "n_joints_horizon")),
+        )
+    )
     named = risky[:_MOST_LIMITS]
     is_any_verified = any(row.get("is_verified") for _, row in named)
     found = [_limit_said(results, key, row, is_checked=not is_any_verified) for key, row in named]
@@ -114,7 +119,11 @@ def watch_list(results: StudyResults) -> list[Words]:
 def _limit_said(results: StudyResults, key: str, row: Mapping[str, Any], *, is_checked: bool) -> Words | None:
     checked = "" if is_checked or row.get("is_verified") else " This limit is not verified against the standard."
     length = results.fact_of(f"{key}.length_horizon", row.get("length_horizon"), unit=LENGTH_KM)
-    where: Words = () if length is None else ("more likely than not exceeded over ", length, " of line; ")
+    joints = results.fact_of(f"{key}.n_joints_horizon", row.get("n_joints_horizon"))
+    over: Words = () if length is None else ("over ", length, " of line")
+    at: Words = () if joints is None else ("at ", joints, " joint" if row["n_joints_horizon"] == 1 else " joints")
+    both: Words = (*over, " and ", *at) if over and at else (*over, *at)
+    where: Words = ("more likely than not exceeded ", *both, "; ") if both else ()
     horizon = results.trace("parameters.horizon")
     years = (results.content.get("parameters") or {}).get("horizon")
     when: Words = (
@@ -288,13 +297,18 @@ def _limits(results: StudyResults) -> list[Block]:
             Column("beyond it now (km)", ("length_now",), LENGTH_KM),
             Column("at the horizon (km)", ("length_horizon",), LENGTH_KM),
             Column("not checkable (km)", ("length_not_checkable",), LENGTH_KM),
+            Column("joints", ("n_joints",)),
+            Column("joints beyond it now", ("n_joints_now",)),
+            Column("joints at the horizon", ("n_joints_horizon",)),
+            Column("joints not checkable", ("n_joints_not_checkable",)),
             Column("soonest (years)", ("years_median_min",), None, 1),
             Column("verified", ("is_verified",)),
             Column("source", ("source",)),
         ),
         caption="Limits compared with: greatest probability along the line of exceeding each, length over which that "
-        "is more than one half, length where noise alone could exceed it by the horizon, so that it cannot be checked, "
-        "and median time until the first place reaches it.",
+        "is more than one half, length where noise could exceed it by the horizon, so that it cannot be checked, the "
+        "same as numbers of joints of structures where the limit is meant for joints, and median time until the first "
+        "place reaches it.",
         file="limits.csv",
     )
     blocks += paragraph(

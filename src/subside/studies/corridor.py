@@ -252,7 +252,11 @@ def _write_tables(folder: StudyFolder, analysis: CorridorAnalysis, parameters: C
             "slope and curvature over standard chords, sigma, what is detectable",
         ),
         ("polygons.csv", tables.polygons_table, "statistics of areas"),
-        ("limits.csv", tables.limits_table, "probability of exceeding each limit and years until it, by place"),
+        (
+            "limits.csv",
+            tables.limits_table,
+            "probability of exceeding each limit and years until it, by stretch and joint",
+        ),
         ("detectability.csv", tables.detectability_table, "whether dips known from the field could be seen here"),
     )
     for name, make, description in written:
@@ -318,6 +322,7 @@ def _write_figures(
             span,
             a.line.prefix,
             part,
+            [r.chainage[r.is_joint & r.is_blind] for r in a.limits],
         )
         folder.save_figure(
             "limits",

@@ -39,6 +39,8 @@ class LimitResult:
         Middle and length of each place, m; ascending. A joint has no length.
     is_joint : ndarray of bool, (place,)
         Whether the place is a joint of structures, at which their difference counts, rather than a stretch of line.
+    applies : ndarray of bool, (place,)
+        Whether the limit is meant there.
     is_blind : ndarray of bool, (place,)
         Whether the data cannot check the limit there: noise alone may reach it by the horizon, and what is measured
         does not stand out of the noise beyond it.
@@ -53,6 +55,7 @@ class LimitResult:
     chainage: FloatArray
     width: FloatArray
     is_joint: npt.NDArray[np.bool_]
+    applies: npt.NDArray[np.bool_]
     is_blind: npt.NDArray[np.bool_]
     growth: FloatArray
     growth_std: FloatArray
@@ -117,8 +120,20 @@ def compare_limits(
         result = exceedance(
             np.where(usable, growth, np.nan), std, limit=limit, years_observed=years, years_horizon=horizon
         )
-        is_joint = places.is_joint
-        found.append(LimitResult(limit, chord, places.chainage, places.width, is_joint, blind, growth, std, result))
+        found.append(
+            LimitResult(
+                limit=limit,
+                chord=chord,
+                chainage=places.chainage,
+                width=places.width,
+                is_joint=places.is_joint,
+                applies=places.applies,
+                is_blind=blind,
+                growth=growth,
+                growth_std=std,
+                exceedance=result,
+            )
+        )
     return tuple(found)
 
 

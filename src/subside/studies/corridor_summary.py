@@ -78,7 +78,7 @@ def summarise(a: CorridorAnalysis, name: str, parameters: CorridorParameters) ->
         "total_length": a.zones.total_length,
         "total_interval": [a.zones.total_low, a.zones.total_high],
         "chords": _chords(a),
-        "limits": [_limit(r) for r in a.limits],
+        "limits": [limit_row(r) for r in a.limits],
         "limits_assumption": CONTINUATION,
         "detectability": [
             {
@@ -227,9 +227,28 @@ def _radius_row(a: CorridorAnalysis, values: ChordValues) -> dict[str, Any]:
     }
 
 
-def _limit(r: LimitResult) -> dict[str, Any]:
+def limit_row(r: LimitResult) -> dict[str, Any]:
+    """Summarise a limit: lengths of the stretches where it is meant, numbers of the joints; NaN or None for neither.
+
+    Parameters
+    ----------
+    r : LimitResult
+        The limit along the line.
+
+    Returns
+    -------
+    dict
+        Lengths in m; ``now`` and ``horizon`` is where the probability of exceeding it is more than one half.
+    """
     e = r.exceedance
     timed = e.years_median[np.isfinite(e.years_median)]
+    found = {
+        "now": e.probability_now > 0.5,
+        "horizon": e.probability_horizon > 0.5,
+        "checked": np.isfinite(e.probability_now),
+        "not_checkable": r.is_blind,
+    }
+    stretches, joints = r.applies & ~r.is_joint, r.applies & r.is_joint
     return {
         "name": r.limit.name,
         "quantity": r.limit.quantity,
@@ -239,10 +258,9 @@ def _limit(r: LimitResult) -> dict[str, Any]:
         "applies_to": list(r.limit.applies_to),
         "probability_now_max": _extreme(e.probability_now, np.nanmax),
         "probability_horizon_max": _extreme(e.probability_horizon, np.nanmax),
-        "length_now": float(r.width[e.probability_now > 0.5].sum()),
-        "length_horizon": float(r.width[e.probability_horizon > 0.5].sum()),
-        "length_checked": float(r.width[np.isfinite(e.probability_now)].sum()),
-        "length_not_checkable": float(r.width[r.is_blind].sum()),
+        **{f"length_{k}": float(r.width[v & stretches].sum()) if stretches.any() else np.nan for k, v in found.items()},
+        "n_joints": int(joints.sum()) or None,
+        **{f"n_joints_{k}": int((v & joints).sum()) if joints.any() else None for k, v in found.items()},
         "years_median_min": float(timed.min()) if len(timed) else np.nan,
         "source": r.limit.source,
         "is_verified": r.limit.is_verified,

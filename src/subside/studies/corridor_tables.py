@@ -242,11 +242,11 @@ def polygons_table(a: CorridorAnalysis) -> pd.DataFrame:
 
 
 def limits_table(a: CorridorAnalysis) -> pd.DataFrame:
-    """One row a limit and place where it applies and a value is known."""
+    """One row a limit and place where it applies and a value is known; no probability where it cannot be checked."""
     parts = []
     for found in a.limits:
         e = found.exceedance
-        known = np.isfinite(e.probability_now)
+        known = np.isfinite(found.growth)
         parts.append(
             pd.DataFrame(
                 {
@@ -254,7 +254,9 @@ def limits_table(a: CorridorAnalysis) -> pd.DataFrame:
                     "quantity": found.limit.quantity,
                     "value": found.limit.value,
                     "unit": found.limit.unit,
-                    "chord_m": found.chord,
+                    "chord_m": np.where(found.is_joint, np.nan, found.chord)[known],
+                    "is_joint": found.is_joint[known],
+                    "is_checkable": ~found.is_blind[known],
                     "chainage_m": found.chainage[known],
                     "chainage": [a.line.label(c) for c in found.chainage[known]],
                     "probability_now": e.probability_now[known],
