@@ -35,7 +35,7 @@ from subside.ops.basins.classify import ClassifiedBasin, KindRules, Surroundings
 from subside.ops.basins.outline import OutlineRule, RateGrid, outline_basins, rate_grid
 from subside.ops.basins.probability_integral import PanelFit
 from subside.ops.point_covariance import fit_error_correlation, independent_errors
-from subside.stages.point_sources import pair_spans
+from subside.stages.point_sources import pair_spans, track_arcs
 from subside.studies.basin_boxes import Box, BoxPairs, read_box
 from subside.studies.basin_panels import fit_panels
 from subside.studies.output import StudyFolder, StudyParameters
@@ -141,7 +141,7 @@ def run_basins(
     around = _surroundings(files, crs, folder)
     opened = Project.open(project)
     options = AliasOptions(allowance=parameters.allowance, roughness=parameters.roughness)
-    risks = [alias_risk(t, pair_days=_spans(opened, t), options=options) for t in tracks]
+    risks = [_risk(opened, t, options) for t in tracks]
     tracks = [_flagged(t, r) for t, r in zip(tracks, risks, strict=True)]
     grid = rate_grid(tracks, [r.is_at_risk for r in risks], cell=parameters.cell)
     found = _classified(tracks, grid, around, (parameters, folder, console))
@@ -170,8 +170,11 @@ def _tell(message: str, folder: StudyFolder, console: Console) -> None:
     folder.warn(message)
 
 
-def _spans(project: Project, track: PointSet) -> npt.NDArray[np.float64] | None:
-    return pair_spans(project.track(track.name)) if track.name in project.track_names() else None
+def _risk(project: Project, track: PointSet, options: AliasOptions) -> AliasRisk:
+    if track.name not in project.track_names():
+        return alias_risk(track, options=options)
+    store = project.track(track.name)
+    return alias_risk(track, pair_days=pair_spans(store), arcs=track_arcs(store, track), options=options)
 
 
 def _surroundings(files: BasinsFiles, crs: str, folder: StudyFolder) -> Surroundings:
@@ -412,9 +415,11 @@ def _summary(
                     "name": t.name,
                     "n_points": t.n_points,
                     "n_at_risk": int(r.is_at_risk.sum()),
+                    "n_wall": int(r.is_wall.sum()),
                     "n_steep": int(r.is_steep.sum()),
                     "n_rough": int(r.is_rough.sum()),
                     "n_open": int(r.is_open.sum()),
+                    "n_closed": int(r.is_closed.sum()),
                     "n_void": int(r.is_void.sum()),
                     "pair_days": r.pair_days,
                 }

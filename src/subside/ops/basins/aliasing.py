@@ -1,34 +1,36 @@
 """Where motion is too steep for points and pairs: whole cycles may be lost there, and rates come out too small.
 
 Between neighbouring points a pair of images carries at most half a cycle, a quarter of a wavelength along the line of
-sight. Rates that broke this limit are folded: they can look calm. So the gradient is not judged where the points are
-alone, but by what folding leaves behind as well: rates that scatter about their neighbourhood far beyond the noise of
-the scene, points whose loops do not close, and voids ringed by steep motion.
+sight. Rates that broke this limit are folded: they can look calm, and patches that were cut off keep a smooth inside.
+So arcs whose rates differ by more than the pairs carry are walls, and what walls and steep or rough ground close off
+from the rest is at risk with them; as are loops that do not close beside such ground, and voids ringed by steep motion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from subside import _check
 from subside.conventions import DAYS_PER_YEAR, SENTINEL1_WAVELENGTH, PointFlag
 from subside.errors import ArgumentError
 from subside.model.points import PointSet
+from subside.ops.basins.arc_graph import ArcGraph, Arcs
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-_BLOCK: Final = 50_000
-_MAD: Final = 1.4826
 _UNTRUSTED: Final = int(PointFlag.UNWRAP_SUSPECT | PointFlag.ISOLATED_COMPONENT)
 _FEWEST: Final = 30
+_LONG: Final = 0.9
+"""Quantile of the spans of the pairs: a point is lost when its long pairs are, and its short ones alone do not help."""
+
+_SEEDS: Final = 0.05
+"""Share of a patch of open loops that must be at risk for another reason."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,11 @@ class AliasOptions:
     ----------
     allowance : float
         Share of the quarter wavelength that motion may take up; the rest is for noise.
-    neighbours : int
-        Points of a neighbourhood.
     roughness : float
         Scatter of rates about a plane through their neighbourhood that is not noise, as a multiple of the usual one.
     untrusted_share : float
-        Share of points with open loops in a neighbourhood that puts it at risk, where motion also takes up a quarter of
-        the allowance: loops stay open for want of coherence as well.
+        Share of points with open loops in a neighbourhood that puts it at risk, where it is joined to ground that is at
+        risk for another reason: loops stay open for want of coherence as well.
     least_load : float
         Scatter below this share of the limit, times the allowance, is noise however calm the rest of the scene is.
     cell : float
@@ -53,15 +53,15 @@ class AliasOptions:
     void : float
         Shortest side of a void, m, in whole cells.
     seed_share : float
-        Share of a neighbourhood that must show a reason for the reason of one point to count: a lone one is an outlier.
+        Share of a neighbourhood that must show a reason for the reason of one point to count, a lone one being an
+        outlier; and of the arcs at a point that must be walls.
     growth_share : float
         Share of a neighbourhood at risk that puts a point at risk too: what is folded can look calm.
     """
 
     allowance: float = 0.5
-    neighbours: int = 16
     roughness: float = 5.0
-    untrusted_share: float = 0.5
+    untrusted_share: float = 0.3
     least_load: float = 0.1
     cell: float = 50.0
     void: float = 150.0
@@ -71,7 +71,6 @@ class AliasOptions:
     def __post_init__(self) -> None:
         """Check ranges."""
         _check.in_range(0.05, 1.0, allowance=self.allowance)
-        _check.in_range(6, 200, neighbours=self.neighbours)
         _check.in_range(1.0, 100.0, roughness=self.roughness)
         _check.in_range(0.0, 1.0, untrusted_share=self.untrusted_share)
         _check.in_range(0.0, 1.0, least_load=self.least_load)
@@ -89,9 +88,10 @@ class AliasRisk:
     ----------
     is_at_risk : ndarray of bool, (point,)
         Any of the reasons, in the neighbourhood too.
-    is_steep, is_rough, is_open, is_void : ndarray of bool, (point,)
-        The reasons: measured gradient beyond the limit; rates that scatter; loops that do not close; edge of a void
-        ringed by steep motion.
+    is_wall, is_steep, is_rough, is_open, is_closed, is_void : ndarray of bool, (point,)
+        The reasons: steps to neighbours beyond the limit; gradient of the plane beyond it; rates that scatter; loops
+        that do not close, beside such ground; closed off from the largest part of the scene; edge of a void ringed by
+        steep motion.
     gradient : ndarray of float64, (point,)
         Rate gradient of the plane through the neighbourhood, (m/yr)/m; NaN where it is not known.
     load : ndarray of float64, (point,)
@@ -103,9 +103,11 @@ class AliasRisk:
     """
 
     is_at_risk: BoolArray
+    is_wall: BoolArray
     is_steep: BoolArray
     is_rough: BoolArray
     is_open: BoolArray
+    is_closed: BoolArray
     is_void: BoolArray
     gradient: FloatArray
     load: FloatArray
@@ -114,13 +116,16 @@ class AliasRisk:
 
 
 def alias_risk(
-    points: PointSet, *, pair_days: npt.NDArray[np.floating] | None = None, options: AliasOptions | None = None
+    points: PointSet,
+    *,
+    pair_days: npt.NDArray[np.floating] | None = None,
+    arcs: Arcs | None = None,
+    options: AliasOptions | None = None,
 ) -> AliasRisk:
     """Find points around which motion may be too steep for the pairs to carry.
 
-    A pair of ``T`` days between points ``d`` metres apart carries ``gradient d T < wavelength / 4``. ``T`` is the
-    median span of the pairs: the arcs of a network are unwrapped with the help of its shorter pairs, so that the limit
-    is neither that of the shortest nor of the longest.
+    A pair of ``T`` days carries a difference of rates of ``wavelength / (4 T)`` between neighbours. ``T`` is the
+    span that one pair in ten exceeds; across voids the median, as gradients at their edge are noisier than steps.
 
     Parameters
     ----------
@@ -128,6 +133,8 @@ def alias_risk(
         All points of a track, flagged ones included: the flags are evidence.
     pair_days : ndarray of float, (pair,), optional
         Spans of the pairs used, days. None takes the intervals between dates.
+    arcs : ndarray of int, (arc, 2), optional
+        Neighbouring points, as a triangulation joined them; None triangulates. Points whose rate is NaN drop out.
     options : AliasOptions, optional
         Rules.
 
@@ -139,7 +146,7 @@ def alias_risk(
     Raises
     ------
     ArgumentError
-        If neither pairs nor two dates are known.
+        If neither pairs nor two dates are known, or arcs name points that are not there.
     """
     rules = options or AliasOptions()
     span = _span(points, pair_days)
@@ -150,37 +157,70 @@ def alias_risk(
     if len(known) < _FEWEST:
         never = np.zeros(n, bool)
         unknown = np.full(n, np.nan)
-        return AliasRisk(never, never, never, never, never, unknown, unknown, limit, span)
-    place = np.column_stack([points.easting[known], points.northing[known]])
-    fits = _Neighbourhoods.fit(place, points.velocity[known], rules.neighbours)
-    untrusted = (points.flags[known] & _UNTRUSTED) != 0
-    load = fits.gradient * fits.spacing / limit
+        return AliasRisk(never, never, never, never, never, never, never, unknown, unknown, limit, span)
+    graph = ArcGraph.of(points.easting[known], points.northing[known], _known_arcs(arcs, known, n))
+    rate = points.velocity[known]
+    planes = graph.planes(rate)
+    load = planes.gradient * graph.spacing / limit
     is_steep = load > rules.allowance
-    usual = _usual_roughness(fits.roughness, points.kind[known])
-    least = rules.allowance * limit * rules.least_load
-    is_rough = fits.roughness > np.maximum(rules.roughness * usual, least)
-    is_open = _share(fits.tree, place, untrusted, rules.neighbours) > rules.untrusted_share
-    is_open &= load > rules.allowance / 4.0
-    is_void = _void_edges(place, fits.gradient, limit=limit, rules=rules)
-    own = is_steep | is_rough | is_open | is_void
-    spread = own & (_share(fits.tree, place, own, rules.neighbours) > rules.seed_share)
-    around = _share(fits.tree, place, spread, rules.neighbours) > rules.growth_share
+    usual = _usual_roughness(planes.scatter, points.kind[known])
+    is_rough = planes.scatter > np.maximum(rules.roughness * usual, rules.allowance * limit * rules.least_load)
+    is_void = _void_edges(graph.place, planes.gradient, limit=limit * span / _span(points, pair_days, 0.5), rules=rules)
+    breaks = np.abs(rate[graph.arcs[:, 1]] - rate[graph.arcs[:, 0]]) > rules.allowance * limit
+    is_wall = graph.arc_share(breaks) > rules.seed_share
+    own = is_steep | is_rough | is_void
+    rim = is_wall | (own & (graph.share(own) > rules.seed_share))
+    rim |= graph.share(rim) > rules.growth_share
+    is_closed = _closed_off(graph, rim, breaks)
+    untrusted = (points.flags[known] & _UNTRUSTED) != 0
+    is_open = _joined(graph, graph.wide_share(untrusted) > rules.untrusted_share, rim | is_closed)
     return AliasRisk(
-        is_at_risk=_scattered(spread | around, known, n),
+        is_at_risk=_scattered(rim | is_closed | is_open, known, n),
+        is_wall=_scattered(is_wall, known, n),
         is_steep=_scattered(is_steep, known, n),
         is_rough=_scattered(is_rough, known, n),
         is_open=_scattered(is_open, known, n),
+        is_closed=_scattered(is_closed, known, n),
         is_void=_scattered(is_void, known, n),
-        gradient=_scattered_values(fits.gradient, known, n),
+        gradient=_scattered_values(planes.gradient, known, n),
         load=_scattered_values(load, known, n),
         limit=limit,
         pair_days=span,
     )
 
 
-def _span(points: PointSet, pair_days: npt.NDArray[np.floating] | None) -> float:
+def _closed_off(graph: ArcGraph, rim: BoolArray, breaks: BoolArray) -> BoolArray:
+    """Points that no chain of arcs without a wall joins to the largest part of the scene, the rim left out."""
+    passes = ~breaks & ~np.asarray(rim[graph.arcs].any(axis=1))
+    label = graph.parts(passes)
+    size = np.bincount(label[~rim], minlength=int(label.max()) + 1)
+    return np.asarray((label != int(np.argmax(size))) & ~rim & (graph.spacing > 0))
+
+
+def _joined(graph: ArcGraph, is_one: BoolArray, seed: BoolArray) -> BoolArray:
+    """Points of a property in a connected patch of it that holds or touches seeds, not just a few."""
+    either = is_one | seed
+    label = graph.parts(np.asarray(either[graph.arcs].all(axis=1)))
+    holds = np.bincount(label, seed) > _SEEDS * np.bincount(label)
+    return np.asarray(is_one & holds[label])
+
+
+def _known_arcs(arcs: Arcs | None, known: npt.NDArray[np.int64], n: int) -> Arcs | None:
+    if arcs is None:
+        return None
+    if arcs.ndim != 2 or arcs.shape[1] != 2 or (len(arcs) and not 0 <= int(arcs.min()) <= int(arcs.max()) < n):
+        raise ArgumentError(f"`arcs` must be pairs of indices of the {n} points, got shape {arcs.shape}")
+    if len(known) == n:
+        return arcs
+    row = np.full(n, -1, np.int64)
+    row[known] = np.arange(len(known))
+    moved = row[arcs]
+    return np.asarray(moved[(moved >= 0).all(axis=1)])
+
+
+def _span(points: PointSet, pair_days: npt.NDArray[np.floating] | None, quantile: float = _LONG) -> float:
     if pair_days is not None and len(pair_days):
-        return float(np.median(pair_days))
+        return float(np.quantile(pair_days, quantile))
     if len(points.dates) >= 2:
         return float(np.median(np.diff(points.dates).astype("timedelta64[D]").astype(np.float64)))
     raise ArgumentError(
@@ -200,70 +240,11 @@ def _scattered_values(values: FloatArray, rows: npt.NDArray[np.int64], n: int) -
     return result
 
 
-@dataclass(frozen=True)
-class _Neighbourhoods:
-    """Planes through the rates of the nearest points of each point.
-
-    ``gradient`` is that of the plane, ``roughness`` the robust scatter about it, ``spacing`` the median distance to
-    the six nearest points.
-    """
-
-    tree: cKDTree
-    gradient: FloatArray
-    roughness: FloatArray
-    spacing: FloatArray
-
-    @classmethod
-    def fit(cls, place: FloatArray, rate: FloatArray, n_neighbours: int) -> _Neighbourhoods:
-        tree = cKDTree(place)
-        gradient, roughness, spacing = (np.empty(len(place)) for _ in range(3))
-        for rows in _blocks(len(place)):
-            distance, index = tree.query(place[rows], k=min(n_neighbours + 1, len(place)))
-            offset = place[index] - place[rows, None, :]
-            values = rate[index]
-            slope, scatter = _planes(offset, values)
-            gradient[rows] = np.hypot(slope[:, 0], slope[:, 1])
-            roughness[rows] = scatter
-            spacing[rows] = np.median(distance[:, 1:7], axis=1)
-        return cls(tree, gradient, roughness, spacing)
-
-
-def _blocks(n: int) -> Iterator[slice]:
-    for start in range(0, n, _BLOCK):
-        yield slice(start, min(start + _BLOCK, n))
-
-
-def _planes(offset: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Least-squares planes of many small sets, one reweighting against outliers; slope and scatter (1.4826 MAD)."""
-    scale = np.maximum(np.abs(offset).max(axis=(1, 2), keepdims=True), 1e-9)
-    design = np.concatenate([np.ones((*values.shape, 1)), offset / scale], axis=2)
-    weights = np.ones_like(values)
-    for _ in range(2):
-        weighted = design * weights[..., None]
-        normal = np.einsum("pki,pkj->pij", weighted, design) + 1e-9 * np.eye(3)
-        terms = np.linalg.solve(normal, np.einsum("pki,pk->pi", weighted, values)[..., None])[..., 0]
-        residual = np.abs(values - np.einsum("pki,pi->pk", design, terms))
-        scatter = _MAD * np.median(residual, axis=1)
-        weights = 1.0 / np.maximum(residual / np.maximum(2.0 * scatter[:, None], 1e-12), 1.0)
-    return terms[:, 1:] / scale[:, 0, :], scatter
-
-
 def _usual_roughness(roughness: FloatArray, kind: npt.NDArray[np.uint8]) -> FloatArray:
     """Median scatter of the kind of each point."""
     result = np.empty(len(roughness))
     for k in np.unique(kind):
         result[kind == k] = np.median(roughness[kind == k])
-    return result
-
-
-def _share(tree: cKDTree, place: FloatArray, is_one: BoolArray, n_neighbours: int) -> FloatArray:
-    """Share of a property among each point and its nearest points."""
-    result = np.zeros(len(place))
-    if not is_one.any():
-        return result
-    for rows in _blocks(len(place)):
-        _, index = tree.query(place[rows], k=min(n_neighbours + 1, len(place)))
-        result[rows] = is_one[index].mean(axis=1)
     return result
 
 
