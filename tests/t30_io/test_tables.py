@@ -207,6 +207,8 @@ def test_shipped_standards_claim_nothing_verified() -> None:
         ("value = 15.0", "value = 15.0\nlimit_value = 3", "key 'limit_value' is not known"),
         ("value = 15.0\n", "", "key 'value' is missing"),
         ('unit = "mm"', 'unit = "cm"', "unit of settlement_mm must be 'mm'"),
+        ('side = "at_most"', 'side = "at_least"', "side of settlement_mm must be 'at_most', got 'at_least'"),
+        ('side = "at_least"', 'side = "at_most"', "side of curve_radius_m must be 'at_least', got 'at_most'"),
         ('quantity = "settlement_mm"', 'quantity = "settlement_cm"', "quantity"),
         ("value = 15.0", "value = -1", "positive"),
         ("value = 15.0", 'value = "0.4*V^2"', "must be a number"),

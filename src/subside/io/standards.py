@@ -116,7 +116,7 @@ class Limit(_Strict):
     quantity: Quantity = Field(description="what is limited")
     value: float | str = Field(description="the limit, or a rule in V")
     unit: str = Field(description="unit of the value")
-    side: Side = Field(description="on which side a value is good")
+    side: Side = Field(description="on which side a value is good: at_least for a radius, else at_most")
     applies_to: AppliesTo = Field(description="where it holds")
     source: str = Field(min_length=1, description="where it was read")
     verified: bool = Field(description="whether it was held against the text of the code")
@@ -125,6 +125,9 @@ class Limit(_Strict):
     def _check(self) -> Limit:
         if self.unit != UNITS[self.quantity]:
             raise ValueError(f"unit of {self.quantity.value} must be {UNITS[self.quantity]!r}, got {self.unit!r}")
+        side = Side.AT_LEAST if self.quantity is Quantity.RADIUS else Side.AT_MOST
+        if self.side is not side:
+            raise ValueError(f"side of {self.quantity.value} must be {side.value!r}, got {self.side.value!r}")
         if isinstance(self.value, str):
             if self.quantity is not Quantity.RADIUS or not _RULE.match(self.value):
                 raise ValueError(f"value must be a number, or for curve_radius_m a rule 'c*V^2', got {self.value!r}")
