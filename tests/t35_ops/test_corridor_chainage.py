@@ -94,14 +94,16 @@ def test_crossings_are_found_with_both_chainages() -> None:
     assert loop.chainage[0] == pytest.approx(100 + 2000 + 300)
 
 
-def test_parts_are_joined_and_gaps_refused() -> None:
-    joined = CorridorLine.from_geometry(shapely.MultiLineString([[(0, 0), (10, 0)], [(10, 0), (30, 0)]]))
-    assert joined.length == pytest.approx(30.0)
-    with pytest.raises(ArgumentError, match="one connected line, got 2 parts up to 5 m apart"):
-        CorridorLine.from_geometry(shapely.MultiLineString([[(0, 0), (10, 0)], [(15, 0), (30, 0)]]))
+@pytest.mark.parametrize("second", [[(10, 0), (30, 0)], [(30, 0), (10.5, 0)]])
+def test_parts_are_joined_where_a_line_is_read_and_nowhere_else(second: list[tuple[float, float]]) -> None:
+    with pytest.raises(ArgumentError, match="one LineString, got MultiLineString"):
+        CorridorLine.from_geometry(shapely.MultiLineString([[(0, 0), (10, 0)], second]))
+
+
+def test_what_is_no_line_is_refused() -> None:
     with pytest.raises(ArgumentError, match="must have a length"):
         CorridorLine.from_geometry(shapely.LineString([(1, 1), (1, 1)]))
-    with pytest.raises(ArgumentError, match="LineString or MultiLineString, got Point"):
+    with pytest.raises(ArgumentError, match="one LineString, got Point"):
         CorridorLine.from_geometry(shapely.Point(0, 0))
 
 

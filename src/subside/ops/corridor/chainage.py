@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +13,6 @@ from subside import _check
 from subside.errors import ArgumentError
 
 FloatArray = npt.NDArray[np.float64]
-
-_JOIN: Final = 1.0
-"""Ends of parts closer than this are one vertex, m."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +40,12 @@ class CorridorLine:
     def from_geometry(
         cls, geometry: Any, *, chainage_start: float = 0.0, prefix: str = "DK", is_reversed: bool = False
     ) -> CorridorLine:
-        """Make a line of a shapely geometry in projected metres.
+        """Make a line of a shapely LineString in projected metres.
 
         Parameters
         ----------
-        geometry : shapely LineString or MultiLineString
-            Parts whose ends meet are joined.
+        geometry : shapely LineString
+            Parts are joined where a line is read (:func:`subside.io.vectors.read_line`).
         chainage_start : float
             Chainage of the start of the line, m.
         prefix : str
@@ -64,23 +60,12 @@ class CorridorLine:
         Raises
         ------
         ArgumentError
-            If the geometry is not a line, has no length, or falls into parts that do not meet.
+            If the geometry is not one line or has no length.
         """
-        if geometry is None or geometry.geom_type not in ("LineString", "MultiLineString") or geometry.is_empty:
+        if geometry is None or geometry.geom_type != "LineString" or geometry.is_empty:
             kind = "nothing" if geometry is None else geometry.geom_type
-            raise ArgumentError(f"`geometry` must be a LineString or MultiLineString, got {kind}")
-        merged = shapely.line_merge(geometry) if geometry.geom_type == "MultiLineString" else geometry
-        if merged.geom_type != "LineString":
-            parts = list(merged.geoms)
-            gap = max(float(a.distance(b)) for a, b in pairwise(parts))
-            if gap > _JOIN:
-                raise ArgumentError(
-                    f"`geometry` must be one connected line, got {len(parts)} parts up to {gap:.0f} m apart; "
-                    "join them in order or give one part"
-                )
-            xy = np.concatenate([shapely.get_coordinates(p) for p in parts])
-        else:
-            xy = shapely.get_coordinates(merged)
+            raise ArgumentError(f"`geometry` must be one LineString, got {kind}: join its parts end to end")
+        xy = shapely.get_coordinates(geometry)
         if is_reversed:
             xy = xy[::-1]
         _check.finite(geometry=xy)
