@@ -73,6 +73,19 @@ def test_a_line_that_leaves_the_data_is_said_so() -> None:
     assert whole.per_km2 == pytest.approx(500, rel=0.1)
 
 
+def test_a_gap_is_cut_where_the_data_end() -> None:
+    line = straight(20_000.0)
+    points = make_points(line, _still, density=500, half_width=600)
+    s, off = points.easting - ORIGIN[0], points.northing - ORIGIN[1]
+    track = as_track(points.subset((s < 4000) | ((s < 10_000) & (np.abs(off) > 300))), line)
+    found = measure_coverage([track], line, half_width=600.0)
+    outside, inside = found.gaps[:2]
+    assert outside.is_outside and (outside.start, outside.end) == (pytest.approx(10_000, abs=60), 20_000.0)
+    assert not inside.is_outside and (inside.start, inside.end) == (pytest.approx(4050, abs=60), outside.start)
+    assert found.longest_uncovered == inside.length == pytest.approx(5950, abs=100)
+    assert found.uncovered == pytest.approx(15_950, abs=100) and found.outside == pytest.approx(outside.length, abs=1)
+
+
 def test_statistics_of_a_polygon() -> None:
     bowl = lambda s: np.where((s > 4000) & (s < 6000), -0.030, 0.0)  # noqa: E731
     track = as_track(make_points(LINE, bowl, density=800, half_width=1000), LINE)

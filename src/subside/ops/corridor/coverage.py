@@ -64,7 +64,7 @@ class Gap:
     start, end : float
         Chainage, m.
     is_outside : bool
-        Whether its middle lies outside the footprint of the data.
+        Whether it lies outside the footprint of the data; a stretch that crosses its edge is two gaps.
     """
 
     start: float
@@ -86,7 +86,7 @@ class Coverage:
     densities : tuple of Density
         By track, kind and land class.
     gaps : tuple of Gap
-        Stretches with no point within ``reach``, longest first.
+        Stretches with no point within ``reach``, cut at the edge of the footprint, longest first.
     reach : float
         m.
     longest_uncovered : float
@@ -239,10 +239,12 @@ def _gaps(line: CorridorLine, xy: FloatArray, footprint: Any, reach: float) -> t
     shapely.prepare(footprint)
     beyond = ~shapely.contains_xy(footprint, x, y)
     bare = distance > reach
-    change = np.diff(np.concatenate([[False], bare, [False]]).astype(np.int8))
+    state = np.where(bare, np.where(beyond, 2, 1), 0)
+    starts = np.flatnonzero(np.diff(state, prepend=-1))
     gaps = [
-        Gap(float(edges[a]), float(edges[b]), bool(beyond[(a + b - 1) // 2]))
-        for a, b in zip(np.flatnonzero(change == 1), np.flatnonzero(change == -1), strict=True)
+        Gap(float(edges[a]), float(edges[b]), bool(beyond[a]))
+        for a, b in zip(starts, np.append(starts[1:], n), strict=True)
+        if bare[a]
     ]
     return gaps, float(beyond.mean() * line.length), float(distance.min())
 
