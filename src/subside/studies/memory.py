@@ -21,8 +21,8 @@ POINT_BYTES: Final[Mapping[str, int]] = MappingProxyType(
 )
 """Bytes a point in memory by study: columns, those of the default set, and what is made of them.
 
-Bounds, not estimates: two tracks of 2.1 million points took 1.6 GB in ``tracks`` (2.0 by the formula) and 1.7 GB in
-``corridor`` (1.9); the others are set alike and have not been measured since series stay on disk.
+Bounds, not estimates: two tracks of 2.1 million points took 1.6 GB in ``tracks`` (2.0 by the formula); the others are
+set alike and have not been measured to their end since series stay on disk.
 """
 
 DATE_BYTES: Final = 1_500_000
