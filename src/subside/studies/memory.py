@@ -17,7 +17,7 @@ from subside.io.project import Project
 from subside.stages.executor import BASELINE_BYTES
 
 POINT_BYTES: Final[Mapping[str, int]] = MappingProxyType(
-    {"tracks": 650, "decompose": 650, "corridor": 600, "series": 500, "basins": 600, "geodesy": 400, "report": 650}
+    {"tracks": 650, "decompose": 650, "corridor": 1300, "series": 500, "basins": 600, "geodesy": 400, "report": 1300}
 )
 """Bytes a point in memory by study: columns, those of the default set, and what is made of them.
 
