@@ -8,7 +8,14 @@ import pytest
 from corridor_points import as_track, correlation, make_points, straight
 from subside.errors import ArgumentError
 from subside.ops.corridor.bins import Structure, make_bins
-from subside.ops.corridor.dips import Sampling, chord_values, dip_detectability, point_values, window_along
+from subside.ops.corridor.dips import (
+    Sampling,
+    chord_values,
+    dip_detectability,
+    mean_spacing,
+    point_values,
+    window_along,
+)
 from subside.ops.corridor.profile import make_profile
 from subside.ops.corridor.slopes import chord_curvature, chord_slopes, joint_differences, radius_of
 
@@ -145,6 +152,18 @@ def test_eighteen_millimetres_over_forty_metres_is_below_what_this_sampling_can_
     for chord, sigma in ((20.0, 0.35), (32.7, 0.22), (200.0, 0.035)):
         mdc = dip_detectability(0.01, 2 * chord, sampling).mdc
         assert 1e3 * mdc / 1.959964 == pytest.approx(sigma, rel=0.02)
+
+
+def test_the_spacing_of_points_is_that_where_there_are_points() -> None:
+    rng = np.random.default_rng(0)
+    s = rng.uniform(0, 5000, 500)
+    assert mean_spacing(s, (0.0, 5000.0)) == pytest.approx(10.0, rel=0.01)
+    assert mean_spacing(s, (0.0, 20_000.0)) == pytest.approx(10.0, rel=0.01)
+    both = np.concatenate([s, 15_000 + s])
+    assert mean_spacing(both, (0.0, 20_000.0)) == pytest.approx(10.0, rel=0.01)
+    sparse = rng.uniform(0, 1_000_000, 5000)
+    assert mean_spacing(sparse, (0.0, 1_000_000.0)) == pytest.approx(200.0, rel=0.06)
+    assert mean_spacing(np.array([5000.0]), (0.0, 10_000.0)) == 10_000.0
 
 
 def test_the_window_along_a_line_depends_on_its_direction() -> None:

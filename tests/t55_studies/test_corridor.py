@@ -16,6 +16,7 @@ from rich.console import Console
 from corridor_points import CRS, ORIGIN, ZONES, bowls, make_points, straight
 from subside.errors import ArgumentError, InputFileError
 from subside.studies.corridor import CorridorFiles, limits_of, run_corridor
+from subside.studies.corridor_analysis import CorridorContext, analyse_corridor
 from subside.studies.corridor_parameters import CorridorParameters
 
 LINE = straight(70e3)
@@ -145,6 +146,19 @@ def test_what_cannot_be_seen_is_said(study) -> None:  # type: ignore[no-untyped-
     assert dips and not any(d["is_detectable"] for d in dips)
     assert all(d["reasons"] for d in dips)
     assert any("divided by the vertical part" in s for s in content["results"]["statements"])
+
+
+def test_a_line_longer_than_its_data_is_judged_by_the_part_that_has_points() -> None:
+    points = make_points(straight(4e3), np.zeros_like, density=400, half_width=150, sigma=5e-4, n_dates=40)
+    judged = [
+        [
+            d.result.is_detectable
+            for d in analyse_corridor([points], line, parameters=PARAMETERS, context=CorridorContext()).dips
+            if d.wavelength == 200.0 and d.kind == "PS"
+        ]
+        for line in (straight(4e3), straight(20e3))
+    ]
+    assert judged == [[True], [True]]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from subside.ops.corridor.bin_series import BinSeries, common_period, fit_bin_se
 from subside.ops.corridor.bins import Structure, make_bins
 from subside.ops.corridor.chainage import CorridorLine, locate_points, self_crossings
 from subside.ops.corridor.coverage import Coverage, DensityAlong, density_along, measure_coverage
-from subside.ops.corridor.dips import Detectability, Sampling, dip_detectability, window_along
+from subside.ops.corridor.dips import Detectability, Sampling, dip_detectability, mean_spacing, window_along
 from subside.ops.corridor.limits import Limit
 from subside.ops.corridor.polygons import PolygonStatistics, TrackDatum, polygon_statistics
 from subside.ops.corridor.profile import Profile, SideDifference, make_profile, side_difference
@@ -265,6 +265,8 @@ def _dips(
     azimuth = float(np.degrees(np.arctan2(*(line.vertices[-1] - line.vertices[0]))))
     near = [t.positions.within(parameters.slope_half_width) for t in tracks]
     kinds = np.concatenate([t.points.kind[n] for t, n in zip(tracks, near, strict=True)])
+    chainage = np.concatenate([t.positions.chainage[n] for t, n in zip(tracks, near, strict=True)])
+    ends = (line.chainage_start, line.chainage_end)
     found = []
     for depth, wavelength in parameters.dips:
         chord = max(0.5 * wavelength, parameters.slope_bin)
@@ -272,11 +274,10 @@ def _dips(
         known = np.isfinite(std)
         bin_std = float(np.median(std[known])) * chord / np.sqrt(2.0) * years if known.any() else np.inf
         for label, is_kind in (("PS", kinds != PointKind.DS), ("DS", kinds == PointKind.DS)):
-            n = int(np.count_nonzero(is_kind))
-            if not n:
+            if not is_kind.any():
                 continue
             window = _window(tracks, azimuth, parameters, is_filtered=label == "DS")
-            sampling = Sampling(parameters.slope_bin, line.length / n, bin_std, window)
+            sampling = Sampling(parameters.slope_bin, mean_spacing(chainage[is_kind], ends), bin_std, window)
             judged = dip_detectability(depth, wavelength, sampling)
             found.append(DipResult(depth, wavelength, label, window, judged))
     return tuple(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from subside.errors import ArgumentError
 
@@ -91,7 +92,7 @@ class Sampling:
     bin_length : float
         m.
     spacing : float
-        Mean distance along the line between points, m.
+        Mean distance along the line between points where there are some (:func:`mean_spacing`), m.
     bin_std : float
         Standard deviation of the cumulative settlement of a bin relative to its neighbours, m.
     window : float
@@ -181,6 +182,28 @@ def dip_detectability(depth: float, wavelength: float, sampling: Sampling) -> De
             f"detectable {1e3 * mdc:.2f} permille"
         )
     return Detectability(not reasons, tuple(reasons), chord, float(slope), float(mdc), left)
+
+
+def mean_spacing(chainage: npt.NDArray[np.float64], ends: tuple[float, float], *, hole: float = 1000.0) -> float:
+    """Mean distance along a line between points, stretches without points left out.
+
+    Parameters
+    ----------
+    chainage : ndarray of float64, (point,)
+        Of at least one point, m, finite.
+    ends : tuple of float
+        Chainage of the ends of the line, m.
+    hole : float
+        A stretch without a point that is longer is not sampled and says nothing about how the rest is, m.
+
+    Returns
+    -------
+    float
+        Mean of the other distances from point to point, m; length over points where every one is longer.
+    """
+    steps = np.diff(np.concatenate([[ends[0]], np.sort(chainage), [ends[1]]]))
+    sampled = steps[steps <= hole]
+    return float(sampled.mean()) if len(sampled) else (ends[1] - ends[0]) / len(chainage)
 
 
 def window_along(line_azimuth_deg: float, heading_deg: float, extent: tuple[float, float]) -> float:
