@@ -15,8 +15,10 @@ from rich.console import Console
 
 from corridor_points import CRS, ORIGIN, ZONES, bowls, make_points, straight
 from subside.errors import ArgumentError, InputFileError
+from subside.ops.corridor.bins import Structure
+from subside.ops.corridor.limits import Limit
 from subside.studies.corridor import CorridorFiles, limits_of, run_corridor
-from subside.studies.corridor_analysis import CorridorContext, analyse_corridor
+from subside.studies.corridor_analysis import CorridorAnalysis, CorridorContext, analyse_corridor
 from subside.studies.corridor_parameters import CorridorParameters
 
 LINE = straight(70e3)
@@ -159,6 +161,27 @@ def test_a_line_longer_than_its_data_is_judged_by_the_part_that_has_points() -> 
         for line in (straight(4e3), straight(20e3))
     ]
     assert judged == [[True], [True]]
+
+
+def test_structures_off_the_line_are_said(study) -> None:  # type: ignore[no-untyped-def]
+    line = straight(4e3)
+    points = make_points(line, np.zeros_like, density=100, half_width=150, n_dates=10)
+    limit = Limit("settlement", "settlement", 15.0, "mm", ("subgrade",))
+
+    def said(*structures: Structure) -> CorridorAnalysis:
+        context = CorridorContext(structures=structures, limits=[limit])
+        return analyse_corridor([points], line, parameters=PARAMETERS, context=context)
+
+    off = said(Structure(100e3, 120e3, "subgrade"))
+    (message,) = [m for m in off.messages if "structures" in m]
+    assert message.startswith("1 of 1 structures (DK100+000 to DK120+000) lie off the line, which runs from DK0+000")
+    assert "no limit of a structure applies anywhere" in message and not np.isfinite(off.limits[0].growth).any()
+    partly = said(Structure(100e3, 120e3, "subgrade"), Structure(1000.0, 4000.0, "subgrade"))
+    assert any("1 of 2 structures" in m and "anywhere" not in m for m in partly.messages)
+    assert any("leaves 1.0 km of the line out" in s for s in partly.statements)
+    whole = said(Structure(0.0, 4000.0, "subgrade"))
+    assert not any("tructures" in m for m in (*whole.messages, *whole.statements))
+    assert any("leaves 36.0 km of the line out" in s for s in study[0]["results"]["statements"])
 
 
 @pytest.fixture

@@ -156,6 +156,7 @@ def analyse_corridor(
     messages: list[str] = []
     tracks = tuple(_track(p, line, parameters, messages) for p in points)
     _note_crossings(line, messages)
+    _note_structures(line, context.structures, messages)
     coverage = measure_coverage(
         tracks, line, half_width=parameters.half_width, reach=parameters.reach, cell=parameters.cell, land=context.land
     )
@@ -232,6 +233,18 @@ def _note_crossings(line: CorridorLine, messages: list[str]) -> None:
         places = ", ".join(f"{line.label(c.first)} = {line.label(c.second)}" for c in crossings[:10])
         more = f" and {len(crossings) - 10} more" if len(crossings) > 10 else ""
         messages.append(f"The line meets itself at {places}{more}; points there belong to the nearest part.")
+
+
+def _note_structures(line: CorridorLine, structures: Sequence[Structure], messages: list[str]) -> None:
+    off = [s for s in structures if s.end <= line.chainage_start or s.start >= line.chainage_end]
+    if off:
+        low, high = min(s.start for s in off), max(s.end for s in off)
+        effect = ": no limit of a structure applies anywhere" if len(off) == len(structures) else ""
+        messages.append(
+            f"{len(off)} of {len(structures)} structures ({line.label(low)} to {line.label(high)}) lie off the line, "
+            f"which runs from {line.label(line.chainage_start)} to {line.label(line.chainage_end)}{effect}. Check "
+            "`chainage_start` and `is_reversed`."
+        )
 
 
 def _note_outside(
@@ -328,5 +341,15 @@ def _statements(tracks: Sequence[TrackRates], profile: Profile, context: Corrido
     else:
         found.append("One track: its datum uncertainty is not known and not part of the intervals.")
     if context.limits and not context.structures:
-        found.append("No table of structures was given: every limit is applied to the whole line.")
+        found.append(
+            "No table of structures was given: every limit is applied to the whole line, and no difference across a "
+            "joint of structures is known."
+        )
+    elif context.limits:
+        bins = profile.bins
+        unknown = float((bins.end - bins.start)[bins.structure == ""].sum())
+        if unknown > 0:
+            found.append(
+                f"The table of structures leaves {unknown / 1e3:.1f} km of the line out: limits are not compared there."
+            )
     return tuple(found)
