@@ -1,4 +1,4 @@
-"""Outlines, volumes and kinds of basins against simulated ground."""
+"""Outlines and volumes of basins against simulated ground."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 import shapely
 
 from subside.errors import ArgumentError
-from subside.model.points import PointSet, PointSource
-from subside.ops.basins.classify import BasinKind, KindRules, Surroundings, classify_basins
+from subside.model.points import PointKind, PointSet, PointSource
+from subside.ops.basins.gaps import void_of
 from subside.ops.basins.outline import Basin, OutlineRule, outline_basins, rate_grid
-from subside.ops.point_covariance import independent_errors
+from subside.ops.point_covariance import ErrorCorrelation, independent_errors
 
 UP = np.array([0.0, 0.0, 1.0])
 DATES = np.datetime64("2017-01-01") + 24 * np.arange(40)
@@ -28,7 +28,7 @@ def scene(
         longitude=115.45 + x / 91_000,
         latitude=35.25 + y / 110_950,
         source=PointSource("t"),
-        columns={"velocity": rate, "velocity_std": np.full(n, 0.001), "los": np.tile(UP, (n, 1)), **more},
+        columns={"velocity": rate, "velocity_std": np.full(n, 0.001), "los": np.tile(UP, (n, 1))} | more,
     )
     return replace(points, easting=x, northing=y)
 
@@ -64,24 +64,92 @@ def test_area_volume_axes_and_lines() -> None:
     assert basin.cumulative == pytest.approx(-0.05 * years[-1], abs=0.01)
 
 
-def test_the_volume_is_as_certain_as_stated() -> None:
-    x, y = lattice(100.0)
-    x, y = x + 0.0, y + 0.0
-    inside = np.hypot(x - 2000, y - 2000) < 1000
-    errors = []
+def strewn(per_km2: float, rng: np.random.Generator) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    return tuple(rng.uniform(0, 4000, (2, rng.poisson(per_km2 * 16))))
+
+
+@pytest.mark.parametrize("per_km2", [50, 100, 200, 400])
+def test_the_volume_of_sparse_points_is_the_whole_one_and_as_certain_as_stated(per_km2: float) -> None:
+    true = -0.05 * np.pi * 1000**2
+    found, z, voids = [], [], 0
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        x, y = strewn(per_km2, rng)
+        rate = np.where(np.hypot(x - 2000, y - 2000) < 1000, -0.05, 0.0) + 0.001 * rng.standard_normal(len(x))
+        basin = outlined(scene(rate, x, y, dates=DATES))[0]
+        found.append(basin.volume_rate / true)
+        z.append((basin.volume_rate - true) / basin.volume_rate_std)
+        voids += basin.has_void
+    assert np.mean(found) == pytest.approx(1.0, abs=0.015)
+    assert np.mean(np.abs(z) < 1.96) >= 0.84
+    assert 0.5 < np.std(z) < 1.4
+    assert voids <= 1
+
+
+def test_errors_that_neighbours_share_make_the_volume_less_certain() -> None:
+    n = len(PointKind)
+    shared = ErrorCorrelation(np.array([800.0]), np.full((n, 1), 0.9), np.zeros(0), np.zeros((n, 0)), "made")
+    rng = np.random.default_rng(1)
+    x, y = strewn(100, np.random.default_rng(0))
+    root = np.linalg.cholesky(shared.matrix(x, y, np.zeros(len(x), np.uint8)))
+    true = np.where(np.hypot(x - 2000, y - 2000) < 1000, -0.05, 0.0)
+    std = np.full(len(x), 0.004)
+    volumes, stated = [], []
+    for _ in range(30):
+        points = scene(true + 0.004 * root @ rng.standard_normal(len(x)), x, y, dates=DATES, velocity_std=std)
+        grid = rate_grid([points], [np.zeros(len(x), bool)], cell=100.0)
+        basin = outline_basins(grid, [points], rule=OutlineRule(), correlation=shared, years=3.0)[0]
+        volumes.append(basin.volume_rate)
+        stated.append(basin.volume_rate_std)
+    assert 0.6 < np.std(volumes) / np.median(stated) < 1.4
+    alone = outlined(points)[0].volume_rate_std
+    assert np.median(stated) > 1.5 * alone
+
+
+def test_ground_at_risk_and_voids_are_not_in_the_volume() -> None:
+    x, y = lattice()
+    distance = np.hypot(x - 2000, y - 2000)
+    points = scene(np.where(distance < 1000, -0.05, 0.0), x, y, dates=DATES)
+    grid = rate_grid([points], [distance < 500], cell=100.0)
+    (basin,) = outline_basins(grid, [points], rule=OutlineRule(), correlation=independent_errors(), years=3.0)
+    assert basin.volume_rate == pytest.approx(-0.05 * np.pi * (1000**2 - 500**2), rel=0.06)
+    assert not basin.has_void
+
+
+@pytest.mark.parametrize(("per_km2", "radius"), [(50, 470), (100, 370), (200, 270), (400, 210)])
+def test_sparse_ground_holds_a_void_only_where_a_hole_was_made(per_km2: float, radius: float) -> None:
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        x, y = strewn(per_km2, rng)
+        distance = np.hypot(x - 2000, y - 2000)
+        keep = distance > radius
+        basin = outlined(scene(np.where(distance < 1000, -0.05, 0.0)[keep], x[keep], y[keep], dates=DATES))[0]
+        assert basin.has_void
+        assert basin.void.contains(shapely.Point(2000, 2000).buffer(0.4 * radius))
+        assert basin.void.area < 2 * np.pi * radius**2
+
+
+@pytest.mark.parametrize("clusters", [0, 5])
+def test_gaps_of_chance_and_between_clusters_are_no_voids(clusters: int) -> None:
+    n_voids = 0
+    row, column = np.mgrid[:80, :80]
+    inside = np.hypot(row - 39.5, column - 39.5) < 10
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        rate = np.where(inside, -0.05, 0.0) + 0.001 * rng.standard_normal(len(x))
-        (basin,) = outlined(scene(rate, x, y, dates=DATES))
-        errors.append((basin.volume_rate + 0.05 * inside.sum() * 1e4) / basin.volume_rate_std)
-    assert 0.7 < np.std(errors) < 1.3
-    assert abs(np.mean(errors)) < 0.6
+        places = rng.uniform(0, 80, (2, rng.poisson(100 * 64 / max(clusters, 1))))
+        if clusters:
+            size = rng.poisson(clusters, places.shape[1])
+            places = np.repeat(places, size, axis=1) + rng.standard_normal((2, size.sum()))
+            places = places[:, ((places >= 0) & (places < 80)).all(axis=0)]
+        count, _, _ = np.histogram2d(*places, bins=80, range=[[0, 80], [0, 80]])
+        n_voids += void_of(count.astype(np.int64), inside, inside).any()
+    assert n_voids <= 4
 
 
 def test_a_hole_is_a_void() -> None:
     x, y = lattice()
     distance = np.hypot(x - 2000, y - 2000)
-    keep = (distance > 400) | (distance < 0)
+    keep = distance > 400
     (basin,) = outlined(scene(np.where(distance < 1000, -0.05, 0.0)[keep], x[keep], y[keep], dates=DATES))
     assert basin.has_void
     assert basin.area == pytest.approx(np.pi * 1000**2, rel=0.05)
@@ -110,77 +178,3 @@ def test_small_ground_is_no_basin_and_the_threshold_sinks() -> None:
     assert len(outlined(small, min_area=10_000.0)) == 1
     with pytest.raises(ArgumentError, match="threshold"):
         OutlineRule(threshold=0.01)
-
-
-def basin_at(x: float, y: float, **more: float) -> Basin:
-    values = {
-        "area": 1e6,
-        "easting": x,
-        "northing": y,
-        "peak_rate": -0.04,
-        "has_void": False,
-        "volume_rate": -1e4,
-        "volume_rate_std": 1e3,
-        "elongation": 1.0,
-        "azimuth_deg": 0.0,
-        "risk_share": 0.0,
-        "cumulative": -0.1,
-        "linearity": 0.98,
-        **more,
-    }
-    return Basin(outline=shapely.box(x - 500, y - 500, x + 500, y + 500), **values)
-
-
-MINE = shapely.box(-300, -300, 300, 300)
-
-
-@pytest.mark.parametrize(
-    ("changes", "x", "mines", "kind"),
-    [
-        ({"risk_share": 0.3}, 0.0, (), BasinKind.PRIMARY),
-        ({"peak_rate": -0.2}, 0.0, (), BasinKind.PRIMARY),
-        ({"has_void": True}, 0.0, (MINE,), BasinKind.PRIMARY),
-        ({"has_void": True}, 0.0, (), BasinKind.UNCLASSIFIED),
-        ({}, 0.0, (MINE,), BasinKind.SECONDARY),
-        ({}, 8_000.0, (MINE,), BasinKind.SECONDARY),
-        ({}, 12_000.0, (MINE,), BasinKind.UNCLASSIFIED),
-        ({"linearity": 0.7}, 0.0, (MINE,), BasinKind.UNCLASSIFIED),
-        ({"linearity": np.nan}, 0.0, (MINE,), BasinKind.UNCLASSIFIED),
-        ({}, 0.0, (), BasinKind.UNCLASSIFIED),
-    ],
-)
-def test_kinds(changes: dict[str, float], x: float, mines: tuple[object, ...], kind: BasinKind) -> None:
-    (found,) = classify_basins(
-        [basin_at(x, 0.0, **changes)], years=4.0, around=Surroundings(mines=mines), rules=KindRules()
-    )
-    assert found.kind == kind
-    assert np.isnan(found.fault_p_value)
-    if kind != BasinKind.UNCLASSIFIED:
-        assert any(o.is_met and o.speaks_for == kind for o in found.outcomes)
-
-
-def test_ground_near_a_primary_basin_is_secondary() -> None:
-    found = classify_basins(
-        [basin_at(0, 0, risk_share=0.5), basin_at(5000, 0)], years=4.0, around=Surroundings(), rules=KindRules()
-    )
-    assert [one.kind for one in found] == [BasinKind.PRIMARY, BasinKind.SECONDARY]
-
-
-def test_basins_placed_at_random_are_along_faults_by_chance_only() -> None:
-    rng = np.random.default_rng(5)
-    faults = tuple(shapely.LineString([(0, y), (20_000, y + 0.3 * y)]) for y in np.cumsum(rng.uniform(1000, 3000, 10)))
-    around = Surroundings(faults=faults)
-    bounds = shapely.total_bounds(faults)
-    p_values = []
-    for _ in range(20):
-        x, y = rng.uniform(bounds[0], bounds[2]), rng.uniform(bounds[1], bounds[3])
-        (found,) = classify_basins([basin_at(x, y)], years=4.0, around=around, rules=KindRules(), seed=int(x))
-        p_values.append(found.fault_p_value)
-    sizes = np.array(p_values)
-    assert (sizes <= 0.05).mean() <= 0.15
-    assert 0.2 < (sizes <= 0.5).mean() < 0.8
-    fault = faults[5]
-    along = replace(basin_at(fault.centroid.x, fault.centroid.y), outline=fault.segmentize(100).buffer(100))
-    (found,) = classify_basins([along], years=4.0, around=around, rules=KindRules())
-    assert found.fault_share > 0.99
-    assert found.fault_p_value < 0.05

@@ -13,13 +13,12 @@ from scipy import ndimage, stats
 
 from subside.errors import ArgumentError
 from subside.model.points import PointSet, read_rows
+from subside.ops.basins.gaps import CellRates, carried, void_of, volume
 from subside.ops.point_covariance import ErrorCorrelation
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-_GROW: Final = 2
-"""Cells by which the field is carried into gaps between points."""
 _FEWEST_SERIES: Final = 8
 
 
@@ -35,8 +34,8 @@ class RateGrid:
         Side, m.
     rate, std : ndarray of float64, (row, column)
         Median of the points and its standard deviation, m/yr; row 0 in the south; NaN where there is none.
-    count : ndarray of int64, (row, column)
-        Points, of all tracks.
+    count, used : ndarray of int64, (row, column)
+        Points of all tracks, and those of them that gave the rate.
     risk : ndarray of float64, (row, column)
         Share of points at risk of aliasing; NaN without points.
     """
@@ -47,6 +46,7 @@ class RateGrid:
     rate: FloatArray
     std: FloatArray
     count: npt.NDArray[np.int64]
+    used: npt.NDArray[np.int64]
     risk: FloatArray
 
 
@@ -95,6 +95,7 @@ def rate_grid(tracks: Sequence[PointSet], risks: Sequence[BoolArray], *, cell: f
         rate.reshape(shape),
         spread.reshape(shape),
         count.reshape(shape),
+        np.bincount(flat[good], minlength=n_cells).reshape(shape),
         share.reshape(shape),
     )
 
@@ -127,9 +128,10 @@ class Basin:
     peak_rate : float
         Fastest cell, m/yr; a lower bound of the sinking where ``has_void``.
     has_void : bool
-        Whether it encloses ground without usable rates.
+        Whether it encloses ground without points that sparseness does not explain.
     volume_rate, volume_rate_std : float
-        Sum of rate times area, m3/yr, and its standard deviation from the correlation of the errors.
+        Sum of rate times area without voids and ground at risk, m3/yr, and its standard deviation: errors, and what
+        lies between points.
     elongation : float
         Longest over shortest axis, 1 is round.
     azimuth_deg : float
@@ -142,6 +144,8 @@ class Basin:
         Share of the trend of its mean series that a straight line explains: 1 where a cubic is no better than a line
         beyond chance (F test, 1 %), else the variance explained by the line over that by the cubic. Noise does not
         lower it. NaN without series.
+    void : shapely geometry or None
+        Ground without points that sparseness does not explain.
     """
 
     outline: Any
@@ -157,6 +161,7 @@ class Basin:
     risk_share: float
     cumulative: float
     linearity: float
+    void: Any = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +193,8 @@ def outline_basins(
 ) -> list[Basin]:
     """Outline ground that sinks faster than a threshold, or that is at risk of aliasing.
 
-    Rates are carried two cells into gaps; larger gaps inside a basin are its voids.
+    Rates are carried two cells into gaps. Gaps inside a basin that are larger than the gaps of the ground around it
+    explain are its voids.
 
     Parameters
     ----------
@@ -208,7 +214,7 @@ def outline_basins(
     list of Basin
         Largest volume first.
     """
-    filled = _carried(grid.rate)
+    filled = carried(grid.rate)
     risky = np.nan_to_num(grid.risk) >= rule.risk_share
     sinking = (np.nan_to_num(filled, nan=0.0) < rule.threshold) | risky
     closed = ndimage.binary_closing(np.pad(sinking, 1), structure=np.ones((3, 3)))[1:-1, 1:-1]
@@ -216,61 +222,56 @@ def outline_basins(
     labels, n = ndimage.label(whole, structure=np.ones((3, 3)))
     sizes = np.bincount(labels.ravel(), minlength=n + 1)[1:] * grid.cell**2
     basins = [
-        _measured(grid, labels == k + 1, tracks, rule, correlation, years)
+        _measured(grid, (labels == k + 1, whole, risky), tracks, (rule, correlation, years))
         for k in range(n)
         if sizes[k] >= rule.min_area and np.any(sinking & (labels == k + 1))
     ]
-    return sorted(basins, key=lambda b: b.volume_rate)
-
-
-def _carried(rate: FloatArray) -> FloatArray:
-    """Rates with the mean of the neighbours in cells up to :data:`_GROW` cells from a point."""
-    filled = rate.copy()
-    kernel = np.ones((3, 3))
-    for _ in range(_GROW):
-        known = np.isfinite(filled)
-        total = ndimage.convolve(np.nan_to_num(filled), kernel, mode="constant")
-        n = ndimage.convolve(known.astype(float), kernel, mode="constant")
-        grown = np.divide(total, n, out=np.full(rate.shape, np.nan), where=n >= 2)
-        filled = np.where(known, filled, grown)
-    return filled
+    return sorted(basins, key=lambda b: b.volume_rate if np.isfinite(b.volume_rate) else 0.0)
 
 
 def _measured(
     grid: RateGrid,
-    inside: BoolArray,
+    masks: tuple[BoolArray, BoolArray, BoolArray],
     tracks: Sequence[PointSet],
-    rule: OutlineRule,
-    correlation: ErrorCorrelation,
-    years: float,
+    choices: tuple[OutlineRule, ErrorCorrelation, float],
 ) -> Basin:
+    inside, sinking, risky = masks
+    rule, correlation, years = choices
     rows, columns = np.nonzero(inside)
     east = np.asarray(grid.easting + (columns + 0.5) * grid.cell, np.float64)
     north = np.asarray(grid.northing + (rows + 0.5) * grid.cell, np.float64)
-    half = grid.cell / 2.0
-    outline = shapely.union_all(shapely.box(east - half, north - half, east + half, north + half))
-    rate, std, risk = grid.rate[inside], grid.std[inside], grid.risk[inside]
+    outline = _joined(grid, inside)
+    rate, risk = grid.rate[inside], grid.risk[inside]
     known = np.isfinite(rate)
     depth = np.where(known & (rate < 0), -np.nan_to_num(rate), 0.0)
     weight = depth if depth.sum() > 0 else np.ones(len(east))
     centre = float(np.average(east, weights=weight)), float(np.average(north, weights=weight))
     elongation, azimuth = _axes(east, north, grid.cell)
-    volume = float(np.nansum(rate)) * grid.cell**2
+    void = void_of(grid.count, inside, sinking)
+    cells = CellRates(grid.rate, grid.std, grid.used, grid.cell)
+    volume_rate, volume_std = volume(cells, inside & ~void & ~risky, correlation=correlation, edge=rule.threshold)
     return Basin(
         outline=outline,
         area=float(len(east)) * grid.cell**2,
         easting=centre[0],
         northing=centre[1],
         peak_rate=float(np.nanmin(rate)) if known.any() else np.nan,
-        has_void=_has_void(grid.count == 0, inside),
-        volume_rate=volume,
-        volume_rate_std=_volume_std(east[known], north[known], std[known], correlation, grid.cell),
+        has_void=bool(void.any()),
+        volume_rate=volume_rate,
+        volume_rate_std=volume_std,
         elongation=elongation,
         azimuth_deg=azimuth,
         risk_share=float(np.nansum(risk * grid.count[inside]) / max(int(grid.count[inside].sum()), 1)),
         cumulative=float(np.nanmin(rate)) * years if known.any() else np.nan,
         linearity=_linearity(tracks, outline),
+        void=_joined(grid, void) if void.any() else None,
     )
+
+
+def _joined(grid: RateGrid, cells: BoolArray) -> Any:
+    rows, columns = np.nonzero(cells)
+    west, south = grid.easting + columns * grid.cell, grid.northing + rows * grid.cell
+    return shapely.union_all(shapely.box(west, south, west + grid.cell, south + grid.cell))
 
 
 def _axes(east: FloatArray, north: FloatArray, cell: float) -> tuple[float, float]:
@@ -278,33 +279,6 @@ def _axes(east: FloatArray, north: FloatArray, cell: float) -> tuple[float, floa
     values, vectors = np.linalg.eigh(covariance)
     azimuth = float(np.degrees(np.arctan2(vectors[0, 1], vectors[1, 1])) % 180.0)
     return float(np.sqrt(values[1] / values[0])), azimuth
-
-
-_VOID_CELLS: Final = 4
-_MOST_CELLS: Final = 800
-
-
-def _has_void(is_empty: BoolArray, inside: BoolArray) -> bool:
-    """Whether the inner part of a basin holds a hole of some cells without any point."""
-    inner = ndimage.binary_erosion(inside)
-    labels, n = ndimage.label(is_empty & inner)
-    return bool(n and np.bincount(labels.ravel())[1:].max() >= _VOID_CELLS)
-
-
-def _volume_std(
-    east: FloatArray, north: FloatArray, std: FloatArray, correlation: ErrorCorrelation, cell: float
-) -> float:
-    """Standard deviation of a sum over cells whose errors are correlated; a sample of them stands for many."""
-    usable = np.flatnonzero(np.isfinite(std))
-    if not len(usable):
-        return float("nan")
-    rows = usable[np.unique(np.linspace(0, len(usable) - 1, min(len(usable), _MOST_CELLS)).astype(np.int64))]
-    matrix = correlation.matrix(east[rows], north[rows], np.zeros(len(rows), np.uint8))
-    n = len(rows)
-    variance = matrix * np.outer(std[rows], std[rows])
-    shared = (variance.sum() - np.trace(variance)) / (n * (n - 1)) if n > 1 else 0.0
-    total = len(usable) * float(np.mean(std[rows] ** 2)) + len(usable) * (len(usable) - 1) * max(float(shared), 0.0)
-    return float(np.sqrt(total)) * cell**2
 
 
 def _linearity(tracks: Sequence[PointSet], outline: Any) -> float:
