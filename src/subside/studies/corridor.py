@@ -147,6 +147,7 @@ def _read_line(
     folder.add_file(files.line, "line", read.digest)
     line = CorridorLine.from_geometry(
         projected(read.geometry, crs),
+        crs=crs,
         chainage_start=parameters.chainage_start,
         prefix=parameters.chainage_prefix,
         is_reversed=parameters.is_reversed,

@@ -202,7 +202,7 @@ def analyse_corridor(
         ),
         years=float(years),
         messages=tuple(messages),
-        statements=_statements(tracks, profile, context),
+        statements=_statements(line, tracks, profile, context),
     )
 
 
@@ -275,7 +275,6 @@ def _dips(
 ) -> tuple[DipResult, ...]:
     if not np.isfinite(years) or not np.isfinite(fine.rate).any():
         return ()
-    azimuth = float(np.degrees(np.arctan2(*(line.vertices[-1] - line.vertices[0]))))
     near = [t.positions.within(parameters.slope_half_width) for t in tracks]
     kinds = np.concatenate([t.points.kind[n] for t, n in zip(tracks, near, strict=True)])
     chainage = np.concatenate([t.positions.chainage[n] for t, n in zip(tracks, near, strict=True)])
@@ -289,7 +288,7 @@ def _dips(
         for label, is_kind in (("PS", kinds != PointKind.DS), ("DS", kinds == PointKind.DS)):
             if not is_kind.any():
                 continue
-            window = _window(tracks, azimuth, parameters, is_filtered=label == "DS")
+            window = _window(tracks, line.mean_azimuth, parameters, is_filtered=label == "DS")
             sampling = Sampling(parameters.slope_bin, mean_spacing(chainage[is_kind], ends), bin_std, window)
             judged = dip_detectability(depth, wavelength, sampling)
             found.append(DipResult(depth, wavelength, label, window, judged))
@@ -319,8 +318,15 @@ def _ended(words: str) -> str:
     return f"{words.rstrip('.')}."
 
 
-def _statements(tracks: Sequence[TrackRates], profile: Profile, context: CorridorContext) -> tuple[str, ...]:
-    found = []
+def _statements(
+    line: CorridorLine, tracks: Sequence[TrackRates], profile: Profile, context: CorridorContext
+) -> tuple[str, ...]:
+    percent = 100.0 * (line.plane_scale - 1.0)
+    found = [
+        f"Chainage is length on the ellipsoid, counted from {line.label(line.chainage_start)} at the start; in the "
+        f"plane of {tracks[0].points.crs} the line is {abs(percent):.3f} % {'longer' if percent > 0 else 'shorter'}. "
+        "Posts of a line at height are farther apart by 0.016 % for every km of height; broken chains are not known."
+    ]
     if any(t.component == "vertical" for t in tracks):
         found.append(
             "Vertical rates are line-of-sight rates divided by the vertical part of the line of sight: nothing is "

@@ -27,7 +27,9 @@ class CorridorParameters(StudyParameters):
     smoothing_length: float = Field(
         1000.0, ge=100, le=20_000, description="length of the covariance of the smooth rate (Matern 3/2), m"
     )
-    chainage_start: float = Field(0.0, description="chainage of the first vertex of the line, m")
+    chainage_start: float = Field(
+        0.0, description="chainage of the start of the line, m; the rest is length on the ellipsoid from there"
+    )
     chainage_prefix: str = Field("DK", description="letters before a printed chainage")
     is_reversed: bool = Field(False, description="count chainage from the last vertex of the line")
     threshold: float = Field(0.010, gt=0, le=1, description="sinking rate that makes a zone, m/yr")

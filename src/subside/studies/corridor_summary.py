@@ -44,6 +44,7 @@ def summarise(a: CorridorAnalysis, name: str, parameters: CorridorParameters) ->
             "chainage_start": a.line.chainage_start,
             "chainage_end": a.line.chainage_end,
             "crs": a.crs,
+            "plane_scale": a.line.plane_scale,
         },
         "component": sorted({t.component for t in a.tracks}),
         "years": a.years,

@@ -83,6 +83,7 @@ def _chainage(study: ProjectStudy, line: LineFile, points: Sequence[PointSet]) -
 
         axis = CorridorLine.from_geometry(
             shapely.transform(line.geometry, move),
+            crs=one.crs,
             chainage_start=parameters.chainage_start,
             prefix=parameters.chainage_prefix,
             is_reversed=parameters.is_reversed,

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pyproj
 import shapely
 
 from subside import _check
 from subside.errors import ArgumentError
+from subside.model.points import GEOGRAPHIC, transform
 
 FloatArray = npt.NDArray[np.float64]
+
+_LONGEST: Final = 1000.0
+"""Longest segment over which the scale of a projection and the direction of north are taken as constant, m."""
 
 
 @dataclass(frozen=True)
 class CorridorLine:
-    """A polyline with its chainage, in the projected coordinate system of the points.
+    """A polyline in the projected coordinate system of the points, with its chainage as length on the ellipsoid.
 
     Attributes
     ----------
     vertices : ndarray of float64, (vertex, 2)
         Easting and northing, m.
     along : ndarray of float64, (vertex,)
-        Distance from the first vertex, m.
+        Length from the first vertex, m: on the ellipsoid where the coordinate system was given, else in the plane.
+    azimuth : ndarray of float64, (vertex - 1,)
+        Direction of each segment, degree clockwise from true north; from grid north without a coordinate system.
     chainage_start : float
         Chainage of the first vertex, m: the number on the mileposts.
     prefix : str
@@ -33,12 +40,19 @@ class CorridorLine:
 
     vertices: FloatArray
     along: FloatArray
+    azimuth: FloatArray
     chainage_start: float = 0.0
     prefix: str = "DK"
 
     @classmethod
     def from_geometry(
-        cls, geometry: Any, *, chainage_start: float = 0.0, prefix: str = "DK", is_reversed: bool = False
+        cls,
+        geometry: Any,
+        *,
+        crs: str | None = None,
+        chainage_start: float = 0.0,
+        prefix: str = "DK",
+        is_reversed: bool = False,
     ) -> CorridorLine:
         """Make a line of a shapely LineString in projected metres.
 
@@ -46,6 +60,9 @@ class CorridorLine:
         ----------
         geometry : shapely LineString
             Parts are joined where a line is read (:func:`subside.io.vectors.read_line`).
+        crs : str, optional
+            Its coordinate system: lengths and directions are then those on the ellipsoid (WGS 84), which the plane of a
+            projection changes by up to some per mille and degrees. None takes the plane as it is.
         chainage_start : float
             Chainage of the start of the line, m.
         prefix : str
@@ -60,7 +77,7 @@ class CorridorLine:
         Raises
         ------
         ArgumentError
-            If the geometry is not one line or has no length.
+            If the geometry is not one line or has no length, or the coordinate system is not known.
         """
         if geometry is None or geometry.geom_type != "LineString" or geometry.is_empty:
             kind = "nothing" if geometry is None else geometry.geom_type
@@ -73,8 +90,15 @@ class CorridorLine:
         xy = xy[np.concatenate([[True], step > 0])]
         if len(xy) < 2:
             raise ArgumentError("`geometry` must have a length, got a line whose vertices coincide")
-        along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy, axis=0).T))])
-        return cls(np.ascontiguousarray(xy), along, float(chainage_start), prefix)
+        if crs is None:
+            east, north = np.diff(xy, axis=0).T
+            length, azimuth = np.hypot(east, north), np.degrees(np.arctan2(east, north))
+        else:
+            xy = shapely.get_coordinates(shapely.segmentize(shapely.LineString(xy), _LONGEST))
+            lon, lat = transform(xy[:, 0], xy[:, 1], source=crs, target=GEOGRAPHIC)
+            azimuth, _, length = pyproj.Geod(ellps="WGS84").inv(lon[:-1], lat[:-1], lon[1:], lat[1:])
+        along = np.concatenate([[0.0], np.cumsum(length)])
+        return cls(np.ascontiguousarray(xy), along, np.asarray(azimuth) % 360.0, float(chainage_start), prefix)
 
     @property
     def length(self) -> float:
@@ -85,6 +109,17 @@ class CorridorLine:
     def chainage_end(self) -> float:
         """Chainage of the last vertex, m."""
         return self.chainage_start + self.length
+
+    @property
+    def plane_scale(self) -> float:
+        """Length in the plane of the coordinate system over the length along the line."""
+        return float(np.hypot(*np.diff(self.vertices, axis=0).T).sum()) / self.length
+
+    @property
+    def mean_azimuth(self) -> float:
+        """Direction from the start to the end, degree clockwise from north; the mean of the segments by length."""
+        angle, length = np.radians(self.azimuth), np.diff(self.along)
+        return float(np.degrees(np.arctan2(length @ np.sin(angle), length @ np.cos(angle)))) % 360.0
 
     @property
     def geometry(self) -> Any:
@@ -100,11 +135,10 @@ class CorridorLine:
         )
 
     def azimuth_at(self, chainage: npt.ArrayLike) -> FloatArray:
-        """Direction of the line at chainages, degree clockwise from grid north."""
+        """Direction of the line at chainages, degree clockwise from north."""
         s = np.asarray(chainage, np.float64) - self.chainage_start
         segment = np.clip(np.searchsorted(self.along, s, side="right") - 1, 0, len(self.along) - 2)
-        step = np.diff(self.vertices, axis=0)[segment]
-        result: FloatArray = np.degrees(np.arctan2(step[..., 0], step[..., 1])) % 360.0
+        result: FloatArray = self.azimuth[segment]
         return result
 
     def part(self, start: float, end: float) -> Any:
@@ -149,7 +183,8 @@ class LinePositions:
     chainage : ndarray of float64, (point,)
         Chainage of the foot of the perpendicular, m.
     offset : ndarray of float64, (point,)
-        Distance to the line, m, positive on the left when looking in the direction of chainage.
+        Distance to the line in the plane of the coordinate system, m, positive on the left when looking in the
+        direction of chainage.
     is_beyond : ndarray of bool, (point,)
         Whether the point lies before the start or after the end of the line, so that no perpendicular meets it.
     """
@@ -201,14 +236,14 @@ def locate_points(
     if not len(rows):
         return LinePositions(chainage, offset, is_beyond)
     start, step = line.vertices[:-1], np.diff(line.vertices, axis=0)
-    length = np.diff(line.along)
+    length, in_plane = np.diff(line.along), np.hypot(*step.T)
     relative = xy[rows] - start[segment]
-    share = np.einsum("ij,ij->i", relative, step[segment]) / length[segment] ** 2
+    share = np.einsum("ij,ij->i", relative, step[segment]) / in_plane[segment] ** 2
     foot = np.clip(share, 0.0, 1.0)
     apart = relative - foot[:, None] * step[segment]
     last = len(length) - 1
     is_beyond[rows] = ((segment == 0) & (share < 0)) | ((segment == last) & (share > 1))
-    unit = step / length[:, None]
+    unit = step / in_plane[:, None]
     direction = unit[segment].copy()
     for at_vertex, other in ((share <= 0, segment - 1), (share >= 1, segment + 1)):
         turn = at_vertex & (other >= 0) & (other <= last)
@@ -272,10 +307,12 @@ def self_crossings(line: CorridorLine) -> tuple[Crossing, ...]:
     apart = second > first + 1
     first, second = first[apart], second[apart]
     place = shapely.get_coordinates(shapely.centroid(shapely.intersection(segments[first], segments[second])))
+    length, in_plane = np.diff(line.along), np.hypot(*np.diff(line.vertices, axis=0).T)
     found = {}
     for a, b, (x, y) in zip(first, second, place, strict=True):
         s = [
-            line.chainage_start + float(line.along[k] + np.hypot(x - line.vertices[k, 0], y - line.vertices[k, 1]))
+            line.chainage_start
+            + float(line.along[k] + np.hypot(*((x, y) - line.vertices[k])) * length[k] / in_plane[k])
             for k in (a, b)
         ]
         found[round(s[0]), round(s[1])] = Crossing(s[0], s[1], float(x), float(y))
