@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from subside.errors import ArgumentError
 from subside.io.project import Project
 from subside.model.points import PointSet, PointSource
 from subside.stages.point_sources import track_points
+from subside.studies import basin_boxes
 from subside.studies.basins import BasinsFiles, BasinsParameters, run_basins
 
 
@@ -71,6 +73,24 @@ def test_a_project_with_images_gives_galleries(finished: Path, tmp_path: Path) -
     assert (out / f"fringes_a_{points[0].name}.png").exists()
     assert {f["key"] for f in summary["figures"]} >= {"risk", "basins", "gallery_a"}
     assert json.loads((out / "summary.json").read_text())["results"] == summary["results"]
+
+
+@pytest.mark.parametrize("boxes", ["given", "found"])
+def test_of_a_box_too_large_for_a_gallery_the_middle_is_shown(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, boxes: str
+) -> None:
+    monkeypatch.setattr(basin_boxes, "_MOST_PIXELS", 3_000)
+    project = Project.open(finished)
+    points = [track_points(project.track(name), label=name) for name in project.track_names()]
+    place = points[0].longitude, points[0].latitude
+    whole = tuple(float(v) for v in (place[0].min(), place[1].min(), place[0].max(), place[1].max()))
+    points = [replace(p, velocity=np.full(p.n_points, -0.05)) for p in points]
+    parameters = BasinsParameters(boxes=(whole,) if boxes == "given" else ())
+    run_basins(finished, points, parameters=parameters, out=tmp_path, console=quiet(), files=BasinsFiles())
+    written = json.loads((tmp_path / "summary.json").read_text())
+    assert (tmp_path / "gallery_a.png").exists()
+    (message,) = [w for w in written["warnings"] if f"box a holds more pixels of {points[0].name}" in w]
+    assert "its middle is shown" in message
 
 
 @pytest.mark.parametrize("lost_middle", [False, True])

@@ -42,7 +42,7 @@ FloatArray = npt.NDArray[np.float64]
 
 _KM: Final = 1e3
 _MM: Final = 1e3
-_LINE_OF_KIND: Final = {"primary": "-", "secondary": "--", "unclassified": ":"}
+_LINE_OF_KIND: Final = {"primary": "-", "secondary": "--", "unexplained": ":"}
 _MOST_DRAWN: Final = 200_000
 
 
@@ -316,7 +316,7 @@ class BasinMapInput:
 
 
 def basin_map_figure(data: BasinMapInput) -> FigureResult:
-    """Draw vertical rates with basins: solid primary, dashed secondary, dotted unclassified."""
+    """Draw vertical rates with basins: solid primary, dashed secondary, dotted unexplained."""
     extent = (
         data.easting / _KM,
         (data.easting + data.rate.shape[1] * data.cell) / _KM,

@@ -63,6 +63,8 @@ class BoxPairs:
         Interferograms.
     titles : list of str
         Track, dates and perpendicular baseline of each.
+    shown : float
+        Share of the pixels of the box that they show, 1 unless it holds too many.
     """
 
     track: str
@@ -72,6 +74,7 @@ class BoxPairs:
     latitude: FloatArray
     pairs: list[LookedPair]
     titles: list[str]
+    shown: float
 
     @property
     def median_days(self) -> float:
@@ -109,22 +112,14 @@ def read_box(store: TrackStore, box: Box, *, looks: tuple[int, int], days: tuple
     Returns
     -------
     BoxPairs or None
-        Six pairs at most: the most coherent of each sixth of the time span.
-
-    Raises
-    ------
-    ArgumentError
-        If the box holds more pixels than a gallery can show.
+        Six pairs at most: the most coherent of each sixth of the time span. Of a box of more than 4 million pixels the
+        middle.
     """
     window = _window(store, box, looks)
     chosen = _chosen(store, days)
     if window is None or not chosen:
         return None
-    lines, samples = window
-    if (lines.stop - lines.start) * (samples.stop - samples.start) > _MOST_PIXELS:
-        raise ArgumentError(
-            f"`boxes` must hold {_MOST_PIXELS:,} pixels at most, got {lines} x {samples}: make it smaller"
-        )
+    (lines, samples), shown = _middle(window, looks)
     facts = store.stack_attributes()
     network, slc = load_network(store), store.array("stack/slc")
     corners = date_bperp(store)
@@ -142,7 +137,7 @@ def read_box(store: TrackStore, box: Box, *, looks: tuple[int, int], days: tuple
         titles.append(f"{store.name} {facts['dates'][i]}-{facts['dates'][j]}, {span:.0f} d{baseline}")
     place = [_looked(np.asarray(store.geometry_array(n)[lines, samples]), looks) for n in ("longitude", "latitude")]
     spacing = (facts["azimuth_spacing"] * looks[0], facts["range_spacing"] * looks[1])
-    return BoxPairs(store.name, facts["wavelength"], spacing, place[0], place[1], pairs, titles)
+    return BoxPairs(store.name, facts["wavelength"], spacing, place[0], place[1], pairs, titles, shown)
 
 
 def _looked(values: npt.NDArray[Any], looks: tuple[int, int]) -> FloatArray:
@@ -169,6 +164,19 @@ def _window(store: TrackStore, box: Box, looks: tuple[int, int]) -> tuple[slice,
             return None
         found.append(slice(start, stop))
     return found[0], found[1]
+
+
+def _middle(window: tuple[slice, slice], looks: tuple[int, int]) -> tuple[tuple[slice, slice], float]:
+    """The window, or as much about its middle as a gallery can show, and the share of it that this is."""
+    sizes = [w.stop - w.start for w in window]
+    n_pixels = sizes[0] * sizes[1]
+    if n_pixels <= _MOST_PIXELS:
+        return window, 1.0
+    factor = np.sqrt(_MOST_PIXELS / n_pixels)
+    kept = [max(int(n * factor), look) for n, look in zip(sizes, looks, strict=True)]
+    starts = [w.start + (n - k) // 2 for w, n, k in zip(window, sizes, kept, strict=True)]
+    first, second = (slice(start, start + k) for start, k in zip(starts, kept, strict=True))
+    return (first, second), kept[0] * kept[1] / n_pixels
 
 
 def _chosen(store: TrackStore, days: tuple[float, float]) -> list[int]:

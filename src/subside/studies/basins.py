@@ -18,25 +18,20 @@ from subside.conventions import DAYS_PER_YEAR, MM_PER_M, SENTINEL1_WAVELENGTH, P
 from subside.errors import ArgumentError
 from subside.figures.basins import (
     BasinMapInput,
-    FringeRateInput,
-    GalleryInput,
     RiskInput,
     basin_map_figure,
-    fringe_rate_figure,
-    gallery_figure,
     risk_figure,
-    smooth_outline,
 )
-from subside.io.project import CONFIGURATION, Project
+from subside.io.project import Project
 from subside.io.vectors import read_lines, read_polygons, read_wells, write_geopackage_layers
 from subside.model.points import GEOGRAPHIC, PointSet, transform
 from subside.ops.basins.aliasing import AliasOptions, AliasRisk, alias_risk
-from subside.ops.basins.classify import ClassifiedBasin, KindRules, Surroundings, classify_basins
+from subside.ops.basins.classify import BasinKind, ClassifiedBasin, KindRules, Surroundings, classify_basins
 from subside.ops.basins.outline import OutlineRule, RateGrid, outline_basins, rate_grid
 from subside.ops.basins.probability_integral import PanelFit
 from subside.ops.point_covariance import fit_error_correlation, independent_errors
 from subside.stages.point_sources import pair_spans, track_arcs
-from subside.studies.basin_boxes import Box, BoxPairs, read_box
+from subside.studies.basin_galleries import GalleryChoices, save_galleries
 from subside.studies.basin_panels import fit_panels
 from subside.studies.output import StudyFolder, StudyParameters
 from subside.studies.shapes import projected
@@ -76,6 +71,9 @@ class BasinsParameters(StudyParameters):
     linearity: float = Field(0.9, ge=0, le=1, description="share of a secondary basin's trend that is a straight line")
     reach: float = Field(
         10_000.0, gt=0, description="distance of a secondary basin from a mine or primary basin, m (3 to 7 km: ibid.)"
+    )
+    margin: float = Field(
+        500.0, gt=0, description="gap that still joins a basin to a mine or primary basin, m: radius of influence"
     )
     fault_reach: float = Field(500.0, gt=0, description="ground this near counts as along a fault, m")
     boxes: tuple[tuple[float, float, float, float], ...] = Field(
@@ -151,7 +149,9 @@ def run_basins(
     mask = [_mask(t, r) for t, r in zip(tracks, risks, strict=True)]
     _write(folder, found, fits, dict(zip([t.name for t in tracks], mask, strict=True)), crs)
     _figures(folder, (tracks, risks, mask), grid, found, around, rate_limit=parameters.rate_limit)
-    _galleries(folder, opened, tracks, found, parameters, console)
+    shown = GalleryChoices(parameters.boxes, parameters.looks, parameters.gallery_days, parameters.cell)
+    for message in save_galleries(folder, opened, tracks, found, shown):
+        _tell(message, folder, console)
     for k, one in enumerate(found, start=1):
         area, fastest, risk = one.basin.area / 1e6, one.basin.peak_rate * MM_PER_M, 100 * one.basin.risk_share
         console.print(f"basin {k}: {one.kind}, {area:.2f} km2, fastest {fastest:.0f} mm/yr, {risk:.0f} % at risk")
@@ -221,9 +221,18 @@ def _classified(
         cumulative=parameters.cumulative,
         linearity=parameters.linearity,
         reach=parameters.reach,
+        margin=parameters.margin,
         fault_reach=parameters.fault_reach,
     )
-    return classify_basins(basins, years=years, around=around, rules=rules)
+    found = classify_basins(basins, years=years, around=around, rules=rules)
+    unexplained = [str(k) for k, one in enumerate(found, start=1) if one.kind == BasinKind.UNEXPLAINED]
+    if unexplained:
+        message = (
+            f"mining as given does not explain {'basin' if len(unexplained) == 1 else 'basins'} "
+            f"{', '.join(unexplained)}: look for groundwater, loads or mines that the layers lack (rules.csv says why)"
+        )
+        _tell(message, folder, console)
+    return found
 
 
 def _mask(track: PointSet, risk: AliasRisk) -> list[Any]:
@@ -247,7 +256,14 @@ def _write(
     table = pd.DataFrame([_row(k, one, fits.get(k)) for k, one in enumerate(found, start=1)])
     folder.write_table("basins.csv", table, "basins: place, size, rates in mm/yr, kind and distances in m")
     rules = [
-        {"basin": k, "kind": str(one.kind), "rule": o.rule, "value": o.value, "is_met": o.is_met}
+        {
+            "basin": k,
+            "kind": str(one.kind),
+            "rule": o.rule,
+            "speaks_for": str(o.speaks_for),
+            "value": o.value,
+            "is_met": o.is_met,
+        }
         for k, one in enumerate(found, start=1)
         for o in one.outcomes
     ]
@@ -282,6 +298,7 @@ def _row(k: int, one: ClassifiedBasin, fit: PanelFit | None) -> dict[str, Any]:
         "linearity": b.linearity,
         "risk_share": b.risk_share,
         "mine_distance_m": one.mine_distance,
+        "mine_share": one.mine_share,
         "fault_distance_m": one.fault_distance,
         "well_distance_m": one.well_distance,
         "fault_share": one.fault_share,
@@ -316,81 +333,15 @@ def _figures(
         "basins",
         basin_map_figure(data),
         "Median vertical rates in cells, mm/yr, negative (red) sinks, and the basins outlined: solid primary, dashed "
-        "secondary, dotted unclassified; with the mines, faults and wells given.",
+        "secondary, dotted unexplained; with the mines, faults and wells given.",
     )
 
 
-def _galleries(
-    folder: StudyFolder,
-    project: Project,
-    tracks: Sequence[PointSet],
-    found: Sequence[ClassifiedBasin],
-    parameters: BasinsParameters,
-    console: Console,
-) -> None:
-    crs = tracks[0].crs
-    for name, box in _boxes(found, parameters, crs):
-        boxes = [
-            pairs
-            for t in tracks
-            if t.name in project.track_names()
-            if (pairs := read_box(project.track(t.name), box, looks=parameters.looks, days=parameters.gallery_days))
-        ]
-        if not boxes:
-            message = (
-                f"there is no gallery of box {name}: no track of {project.path / CONFIGURATION} holds images there "
-                f"with pairs of {parameters.gallery_days[0]:g} to {parameters.gallery_days[1]:g} days"
-            )
-            _tell(message, folder, console)
-            continue
-        outlines = [
-            (str(one.kind), *_geographic(smooth_outline(one.basin.outline, parameters.cell), crs)) for one in found
-        ]
-        fringe = boxes[0].wavelength / 2.0
-        share = -(-6 // len(boxes))
-        gallery = GalleryInput(name, [p for b in boxes for p in b.gallery()[:share]], fringe, outlines)
-        folder.save_figure(
-            f"gallery_{name}",
-            gallery_figure(gallery),
-            f"Wrapped interferograms of box {name}, rad; one cycle of colour is {fringe * 100:.2f} cm along the line "
-            "of sight, and the phase grows as the ground moves away. Outlines: basins, solid primary, dashed "
-            "secondary, dotted unclassified.",
-        )
-        for pairs in boxes:
-            _fringe_figure(folder, name, pairs)
-
-
-def _fringe_figure(folder: StudyFolder, name: str, pairs: BoxPairs) -> None:
-    rate = pairs.fringe_rate()
-    limit = pairs.wavelength / 4.0 * DAYS_PER_YEAR / pairs.median_days / max(pairs.spacing)
-    data = FringeRateInput(f"{pairs.track}, box {name}", pairs.longitude, pairs.latitude, rate.size, limit)
-    folder.save_figure(
-        f"fringes_{name}_{pairs.track}",
-        fringe_rate_figure(data),
-        f"Size of the gradient of the line-of-sight rate of {pairs.track} in box {name}, mm/yr per metre, from fringes "
-        "alone, without unwrapping; it has no sign.",
-    )
-
-
-def _boxes(found: Sequence[ClassifiedBasin], parameters: BasinsParameters, crs: str) -> list[tuple[str, Box]]:
-    if parameters.boxes:
-        return [(chr(97 + k), Box(*corners)) for k, corners in enumerate(parameters.boxes)]
-    ranked = sorted(found, key=lambda one: -one.basin.risk_share * one.basin.area)[:2]
-    boxes = []
-    for k, one in enumerate(ranked):
-        reach = max(1.2 * float(np.sqrt(one.basin.area)), 600.0)
-        west, south, east, north = one.basin.outline.buffer(0.3 * reach).bounds
-        longitude, latitude = transform(
-            [west, east, west, east], [south, south, north, north], source=crs, target=GEOGRAPHIC
-        )
-        boxes.append((chr(97 + k), Box(longitude.min(), latitude.min(), longitude.max(), latitude.max())))
-    return boxes
-
-
-def _geographic(outline: Any, crs: str) -> tuple[FloatArray, FloatArray]:
-    largest = max(shapely.get_parts(outline), key=lambda p: float(p.area))
-    corners = shapely.get_coordinates(largest.exterior)
-    return transform(corners[:, 0], corners[:, 1], source=crs, target=GEOGRAPHIC)
+def _reason(one: ClassifiedBasin) -> str:
+    """Rules of its kind that are met; those of a secondary basin that are not, where none explains it."""
+    if one.kind == BasinKind.UNEXPLAINED:
+        return "not met: " + "; ".join(o.rule for o in one.outcomes if o.speaks_for == "secondary" and not o.is_met)
+    return "; ".join(o.rule for o in one.outcomes if o.is_met and o.speaks_for == one.kind)
 
 
 def _summary(
@@ -406,6 +357,7 @@ def _summary(
         "n_basins": len(found),
         "n_primary": sum(one.kind == "primary" for one in found),
         "n_secondary": sum(one.kind == "secondary" for one in found),
+        "n_unexplained": sum(one.kind == "unexplained" for one in found),
         "fringe": (wavelength if np.isfinite(wavelength) else SENTINEL1_WAVELENGTH) / 2.0,
         "aliasing": {
             "share_points": n_risk / n_all,
@@ -430,7 +382,7 @@ def _summary(
             {
                 "name": f"basin {k}",
                 "kind": str(one.kind),
-                "reason": "; ".join(o.rule for o in one.outcomes if o.is_met) or "no rule is met",
+                "reason": _reason(one),
                 "area": one.basin.area,
                 "peak_rate": one.basin.peak_rate,
                 "is_lower_bound": one.basin.has_void or one.basin.risk_share > 0.05,
@@ -440,6 +392,7 @@ def _summary(
                 "linearity": one.basin.linearity,
                 "risk_share": one.basin.risk_share,
                 "mine_distance": one.mine_distance,
+                "mine_share": one.mine_share,
                 "fault_distance": one.fault_distance,
                 "fault_share": one.fault_share,
                 "fault_p_value": one.fault_p_value,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,21 @@ from subside.ops.basins.outline import Basin
 
 FloatArray = npt.NDArray[np.float64]
 
+_MOSTLY: Final = 0.5
+_TROUGH: Final = 2.0
+"""Longest over shortest axis of a trough."""
+_MOST_OFF: Final = 15.0
+_LENGTHS: Final = 2.0
+"""Lengths of a trough within which it may point to a source."""
+_SIGNIFICANCE: Final = 0.05
+
 
 class BasinKind(StrEnum):
     """What a basin looks like."""
 
     PRIMARY = "primary"
     SECONDARY = "secondary"
-    UNCLASSIFIED = "unclassified"
+    UNEXPLAINED = "unexplained"
 
 
 @dataclass(frozen=True)
@@ -53,21 +61,28 @@ class KindRules:
     linearity : float
         Share of the trend that a straight line must explain in a secondary basin; noise does not count.
     reach : float
-        Distance from a mine or a primary basin within which a linear basin is secondary, m.
+        Distance from a mine or a primary basin beyond which no basin is secondary, m.
+    margin : float
+        Gap that still joins a basin to a mine or a primary basin, m: the radius of influence of deep mining.
     fault_reach : float
         Distance within which ground counts as along a fault, m.
+    fault_share : float
+        Share of a basin along faults that ties it to mining within reach.
     """
 
     risk_share: float = 0.2
     cumulative: float = 0.5
     linearity: float = 0.9
     reach: float = 10_000.0
+    margin: float = 500.0
     fault_reach: float = 500.0
+    fault_share: float = 0.5
 
     def __post_init__(self) -> None:
         """Check ranges."""
         _check.in_range(0.0, 1.0, risk_share=self.risk_share)
         _check.in_range(0.0, 1.0, linearity=self.linearity)
+        _check.in_range(0.0, 1.0, fault_share=self.fault_share)
 
 
 @dataclass(frozen=True)
@@ -106,6 +121,8 @@ class ClassifiedBasin:
         Every rule that was tried.
     mine_distance, fault_distance, well_distance : float
         From its outline, m; NaN where the layer is not given.
+    mine_share : float
+        Share of its area within two margins of a mine; NaN where there is no layer.
     fault_share : float
         Share of its area along a fault; NaN where there is no layer.
     fault_p_value : float
@@ -118,6 +135,7 @@ class ClassifiedBasin:
     mine_distance: float
     fault_distance: float
     well_distance: float
+    mine_share: float
     fault_share: float
     fault_p_value: float
 
@@ -128,9 +146,14 @@ def classify_basins(
     """Tell primary from secondary basins.
 
     A basin is primary if it is at risk of aliasing beyond a share, if it sank beyond half a metre in four years, or
-    if it lies over a mine and holds a void; secondary if it is not primary, moves along a straight line, sank less
-    than that, and lies within reach of a mine or of a primary basin. All else is left unclassified: sinking over a
-    city is neither.
+    if a void of it lies over a mine and half of it is of the mine's scale: within two margins of it.
+
+    It is secondary if it is not primary, moves along a straight line, sank less than that, lies within reach of a mine
+    or a primary basin, and something more than nearness ties it to them: it adjoins one, it lies along a fault beyond
+    chance, or it is a trough whose axis points to one (the "galleries" of Zhu et al. 2020). Sinking by groundwater is
+    linear too, and a city may lie near a mine.
+
+    All else is unexplained by mining as far as the layers tell: the cause has to be looked for elsewhere.
 
     Parameters
     ----------
@@ -155,20 +178,25 @@ def classify_basins(
     sources = [b.outline for b, p in zip(basins, is_primary, strict=True) if p] + list(around.mines)
     found = []
     for basin, outcomes, primary in zip(basins, first, is_primary, strict=True):
-        second = () if primary else _secondary_outcomes(basin, years, sources, rules)
+        share, p_value = _along_faults(basin, basins, around.faults, rules, seed)
+        needed, ties = ((), ()) if primary else _secondary_outcomes(basin, years, sources, rules)
+        if not primary:
+            ties = (*ties, _fault_tie(share, p_value, rules))
         if primary:
             kind = BasinKind.PRIMARY
+        elif all(o.is_met for o in needed) and any(o.is_met for o in ties):
+            kind = BasinKind.SECONDARY
         else:
-            kind = BasinKind.SECONDARY if all(o.is_met for o in second) else BasinKind.UNCLASSIFIED
-        share, p_value = _along_faults(basin, basins, around.faults, rules, seed)
+            kind = BasinKind.UNEXPLAINED
         found.append(
             ClassifiedBasin(
                 basin,
                 kind,
-                (*outcomes, *second),
+                (*outcomes, *needed, *ties),
                 _distance(basin, around.mines),
                 _distance(basin, around.faults),
                 _distance(basin, around.wells),
+                _mine_share(basin, around, rules),
                 share,
                 p_value,
             )
@@ -186,7 +214,8 @@ def _outcome(rule: str, value: float, is_met: bool, kind: BasinKind) -> RuleOutc
 
 def _primary_outcomes(basin: Basin, years: float, around: Surroundings, rules: KindRules) -> tuple[RuleOutcome, ...]:
     sunk = _four_years(basin, years)
-    over_mine = _distance(basin, around.mines) == 0.0 and basin.has_void
+    voids = [] if basin.void is None else [basin.void.distance(m) for m in around.mines]
+    over_mine = min(voids, default=np.inf) <= rules.margin and _mine_share(basin, around, rules) >= _MOSTLY
     return (
         _outcome(
             f"at least {rules.risk_share:g} of it at risk of aliasing",
@@ -198,7 +227,7 @@ def _primary_outcomes(basin: Basin, years: float, around: Surroundings, rules: K
             f"sinks {rules.cumulative:g} m or more in four years", sunk, sunk >= rules.cumulative, BasinKind.PRIMARY
         ),
         _outcome(
-            "over a mine, with a void",
+            "mostly at a mine, with a void over it",
             float(over_mine) if around.mines else np.nan,
             over_mine,
             BasinKind.PRIMARY,
@@ -208,9 +237,10 @@ def _primary_outcomes(basin: Basin, years: float, around: Surroundings, rules: K
 
 def _secondary_outcomes(
     basin: Basin, years: float, sources: Sequence[Any], rules: KindRules
-) -> tuple[RuleOutcome, ...]:
+) -> tuple[tuple[RuleOutcome, ...], tuple[RuleOutcome, ...]]:
+    """Rules that all must be met, and ties of which one is enough."""
     sunk, distance = _four_years(basin, years), _distance(basin, sources)
-    return (
+    needed = (
         _outcome(
             f"a line explains {rules.linearity:g} of its motion",
             basin.linearity,
@@ -227,6 +257,54 @@ def _secondary_outcomes(
             BasinKind.SECONDARY,
         ),
     )
+    off = _axis_off_source(basin, sources)
+    ties = (
+        _outcome(
+            f"within {rules.margin:g} m of a mine or a primary basin",
+            distance,
+            distance <= rules.margin,
+            BasinKind.SECONDARY,
+        ),
+        _outcome(
+            f"a trough whose axis points within {_MOST_OFF:g} degrees to a mine or a primary basin, {_LENGTHS:g} "
+            "lengths away at most",
+            off,
+            off <= _MOST_OFF,
+            BasinKind.SECONDARY,
+        ),
+    )
+    return needed, ties
+
+
+def _fault_tie(share: float, p_value: float, rules: KindRules) -> RuleOutcome:
+    return _outcome(
+        f"at least {rules.fault_share:g} of it along faults, beyond chance ({_SIGNIFICANCE:g})",
+        share,
+        share >= rules.fault_share and p_value <= _SIGNIFICANCE,
+        BasinKind.SECONDARY,
+    )
+
+
+def _axis_off_source(basin: Basin, sources: Sequence[Any]) -> float:
+    """Least angle between the axis of a trough and the way to a source within two lengths, degree; NaN without."""
+    if basin.elongation < _TROUGH:
+        return float("nan")
+    corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(basin.outline))
+    length = float(np.hypot(*np.diff(corners, axis=0).T).max())
+    near = [s for s in sources if basin.outline.distance(s) <= _LENGTHS * length]
+    if not near:
+        return float("nan")
+    ways = shapely.get_coordinates(shapely.shortest_line(shapely.Point(basin.easting, basin.northing), near))
+    east, north = (ways[1::2] - ways[::2]).T
+    off = np.abs(np.degrees(np.arctan2(east, north)) - basin.azimuth_deg) % 180.0
+    return float(np.minimum(off, 180.0 - off).min())
+
+
+def _mine_share(basin: Basin, around: Surroundings, rules: KindRules) -> float:
+    if not around.mines:
+        return float("nan")
+    zone = shapely.union_all([m.buffer(2.0 * rules.margin) for m in around.mines])
+    return float(basin.outline.intersection(zone).area / basin.outline.area)
 
 
 def _distance(basin: Basin, shapes: Sequence[Any]) -> float:
