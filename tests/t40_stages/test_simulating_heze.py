@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pyproj
 import pytest
 import shapely
 from rich.console import Console
@@ -49,7 +50,10 @@ class TestInputs:
         assert len(next(iter(rain.values.values()))) == 60
         assert len(read_series_table(folder / "groundwater.csv", quantity="groundwater").values) == 2
         structures = read_structures(folder / "structures.csv")
-        assert structures.end[-1] == 150_000.0 and np.all(structures.start[1:] == structures.end[:-1])
+        # The line is 150 km long in the plane of UTM, and 0.02 % longer on the ground.
+        axis = read_line(folder / "line.geojson").geometry
+        assert structures.end[-1] == pytest.approx(pyproj.Geod(ellps="WGS84").geometry_length(axis), abs=0.1)
+        assert 150_020.0 < structures.end[-1] < 150_050.0 and np.all(structures.start[1:] == structures.end[:-1])
 
     def test_sites_lie_in_the_strip_on_their_ground(self, inputs):
         folder, ground = inputs

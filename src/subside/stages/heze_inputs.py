@@ -16,6 +16,7 @@ from subside.conventions import DAYS_PER_YEAR
 from subside.io.atomic import atomic_path, write_json
 from subside.io.vectors import write_geopackage_layers
 from subside.model.points import GEOGRAPHIC, transform
+from subside.ops.corridor.chainage import CorridorLine
 from subside.ops.simulate.heze import CRS, FIRST_DAY, FRAME, LAST_DAY, LINE, HezeGround
 from subside.ops.simulate.heze_cover import CLASS_NAMES, CLASSES, SEGMENT_SIZE
 from subside.ops.simulate.heze_variants import Variant
@@ -71,9 +72,19 @@ def _write_layer(path: Path, names: Sequence[str], shapes: Sequence[BaseGeometry
     write_geopackage_layers(path, {path.stem: (placed, pd.DataFrame({column: list(names)}))}, crs=CRS)
 
 
+def line_vertices() -> Floats:
+    """Chainages in the plane of the region at which the line that is written has vertices, km."""
+    return np.arange(0.0, LINE.length / 1000 + _VERTEX_STEP / 2, _VERTEX_STEP)
+
+
+def ground_chainage(ground: HezeGround) -> Floats:
+    """Chainages of the vertices as a user of the line counts them: length on the ellipsoid, km, (vertex,)."""
+    vertices = np.column_stack(ground.line_position(line_vertices()))
+    return CorridorLine.from_geometry(LineString(vertices), crs=CRS).along / 1000
+
+
 def _write_line(path: Path, ground: HezeGround) -> None:
-    chainage = np.arange(0.0, LINE.length / 1000 + _VERTEX_STEP / 2, _VERTEX_STEP)
-    longitude, latitude = transform(*ground.line_position(chainage), source=CRS, target=GEOGRAPHIC)
+    longitude, latitude = transform(*ground.line_position(line_vertices()), source=CRS, target=GEOGRAPHIC)
     coordinates = [[round(float(a), 8), round(float(b), 8)] for a, b in zip(longitude, latitude, strict=True)]
     feature = {
         "type": "Feature",
@@ -248,5 +259,7 @@ def _structures(ground: HezeGround) -> pd.DataFrame:
         at = end
     rows.append((at, LINE.length / 1000, "subgrade", f"subgrade {len(rows) + 1}"))
     frame = pd.DataFrame(rows, columns=["chainage_start_m", "chainage_end_m", "kind", "name"])
-    frame[["chainage_start_m", "chainage_end_m"]] = (frame[["chainage_start_m", "chainage_end_m"]] * 1000).round(1)
+    vertices, counted = line_vertices(), ground_chainage(ground)
+    for column in ("chainage_start_m", "chainage_end_m"):
+        frame[column] = (1000 * np.interp(frame[column], vertices, counted)).round(1)
     return frame

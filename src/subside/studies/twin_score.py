@@ -16,6 +16,7 @@ from subside.io.store import TrackStore
 from subside.model.points import PointKind, PointSet
 from subside.ops.simulate import Stratum
 from subside.ops.simulate.heze_cover import CLASS_NAMES
+from subside.stages.heze_inputs import ground_chainage, line_vertices
 from subside.stages.simulating_heze import HezeTruth, load_heze_truth
 from subside.stages.tables import used_pairs
 from subside.studies.output import SUMMARY
@@ -106,7 +107,8 @@ def score_twin(project: Path) -> list[ScoreRow]:
 def _zone_rows(results: Mapping[str, Any], truth: HezeTruth) -> Iterator[ScoreRow]:
     """Ends, lengths and rates (means over 50 m, as the bins are) of the zones, as far as the scene shows them."""
     first, last = truth.variant.chainage
-    found = [(z["start"] / 1e3, z["end"] / 1e3, z) for z in results["zones"]]
+    counted, plane = ground_chainage(truth.ground), line_vertices()
+    found = [(*np.interp([z["start"] / 1e3, z["end"] / 1e3], counted, plane).tolist(), z) for z in results["zones"]]
     seen = [z for z in truth.zones() if z["end_km"] > first and z["start_km"] < last]
     total = 0.0
     for k, zone in enumerate(seen, start=1):
