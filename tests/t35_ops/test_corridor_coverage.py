@@ -8,7 +8,6 @@ import shapely
 
 from corridor_points import ORIGIN, as_track, correlation, make_points, straight
 from subside.errors import ArgumentError
-from subside.model.points import PointKind
 from subside.ops.corridor.coverage import density_along, measure_coverage
 from subside.ops.corridor.polygons import TrackDatum, polygon_statistics
 
@@ -113,4 +112,3 @@ def test_the_mean_of_a_polygon_is_covered_by_its_interval() -> None:
         pulls.append(found.mean / found.mean_std)
     assert 0.88 <= np.mean(np.abs(pulls) < 1.96) <= 1.0
     assert 0.7 < np.std(pulls) < 1.3
-    assert PointKind.PS in track.points.kind

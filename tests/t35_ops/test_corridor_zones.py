@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from corridor_points import ZONES, as_track, bowls, correlation, make_points, straight
+from corridor_points import ZONES, as_track, bowls, make_points, straight
 from subside.errors import ArgumentError
 from subside.ops.corridor.bins import Structure, make_bins
 from subside.ops.corridor.profile import make_profile
@@ -145,4 +145,3 @@ def test_intervals_of_ends_and_total_cover() -> None:
         total.append(found.total_low <= 35e3 <= found.total_high)
     assert 0.90 <= np.mean(hits) <= 1.0, np.mean(hits)
     assert np.mean(total) >= 0.88, np.mean(total)
-    assert correlation().shares.any()
