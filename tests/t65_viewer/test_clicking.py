@@ -19,8 +19,6 @@ Opening = Callable[..., Browser]
 ENTRIES = """return Subside.app.state.entries.map(e => ({k: e.k, rows: Array.from(e.rows), label: e.label, rate: e.rate,
   sigma: e.sigma, values: Array.from(e.values), std: e.std && Array.from(e.std)}))"""
 
-pytestmark = pytest.mark.slow
-
 
 def shown(points: Any) -> np.ndarray[Any, Any]:
     return np.asarray(points.flags == 0)
@@ -170,6 +168,7 @@ def test_points_areas_reference_filters_and_profile(
     assert any(r.startswith(home) for r in page.requests())
 
 
+@pytest.mark.slow
 def test_hardware_drawing_paints_the_same_points(two_tracks: ViewerData, serving: Serving, browser: Opening) -> None:
     import io
 
