@@ -9,6 +9,7 @@ from corridor_points import as_track, correlation, make_points, straight
 from subside.errors import ArgumentError
 from subside.ops.corridor.bin_series import fit_bin_series
 from subside.ops.corridor.bins import make_bins
+from subside.ops.corridor.combine import track_biases
 from subside.ops.corridor.grouped import GroupRows, grouped_means
 from subside.ops.corridor.profile import make_profile, side_difference, track_means, usual_excess
 from subside.ops.corridor.tracks import vertical_rates
@@ -127,6 +128,44 @@ def test_tracks_that_disagree_from_place_to_place_get_wider_intervals() -> None:
     )
     assert same.between_std < 0.0004
     assert np.nanmedian(profile.std) > 1.5 * np.nanmedian(same.std)
+
+
+@pytest.mark.parametrize("sigma", [(1.0, 1.0), (1.0, 3.0), (1.0, 10.0)])
+@pytest.mark.parametrize("between", [0.0, 2.0])
+def test_disagreement_and_bias_of_tracks_of_unequal_quality(sigma: tuple[float, float], between: float) -> None:
+    rng = np.random.default_rng(3)
+    found, pulls = [], []
+    for _ in range(100):
+        std = np.array(sigma)[:, None] * rng.uniform(0.5, 1.5, (2, 400))
+        rate = rng.normal(0, 10, 400) + np.hypot(std, between) * rng.standard_normal((2, 400))
+        rate += np.array([[1.0], [-1.0]])
+        bias, bias_std, tau = track_biases(rate, std)
+        assert bias.sum() == pytest.approx(0.0, abs=1e-9)
+        found.append(tau)
+        pulls.append((bias[0] - 1.0) / bias_std[0])
+    if between:
+        assert np.sqrt(np.mean(np.square(found))) == pytest.approx(between, rel=0.12)
+    else:
+        assert np.median(found) < 0.1 * np.hypot(*sigma), np.median(found)
+    assert 0.8 < np.std(pulls) < 1.2, np.std(pulls)
+
+
+def test_a_poor_track_does_not_spoil_a_good_one() -> None:
+    line = straight(10_000.0)
+    bins = make_bins(line, 50.0)
+    shared = correlation((0.2, 0.0))
+    rms, coverage = [], []
+    for seed in range(4):
+        good = as_track(make_points(line, _flat, seed=seed, half_width=150, sigma=0.001, shared=shared), line, shared)
+        poor = make_points(line, _flat, seed=seed + 90, half_width=150, sigma=0.005, shared=shared, name="B")
+        both = make_profile([good, as_track(poor, line, shared)], bins, half_width=150.0)
+        alone = make_profile([good], bins, half_width=150.0)
+        common = np.isfinite(both.rate) & np.isfinite(alone.rate)
+        error = both.rate - both.rate[common].mean()
+        rms.append((np.std(error[common]), np.std(alone.rate[common])))
+        coverage.append(np.mean(np.abs(error[common]) < 1.96 * both.errors.std[common]))
+    assert np.mean(rms, axis=0)[0] < 1.03 * np.mean(rms, axis=0)[1]
+    assert 0.90 <= np.mean(coverage) <= 0.98, coverage
 
 
 def test_sides_that_move_apart_are_told_apart() -> None:

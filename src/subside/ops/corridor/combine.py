@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
 
 from subside.ops.corridor.grouped import GroupedMeans
 
@@ -15,6 +16,10 @@ FloatArray = npt.NDArray[np.float64]
 
 _DISAGREEMENT_LENGTH: Final = 1000.0
 """Length over which what two tracks disagree beyond their errors is taken to be alike (motion sideways), m."""
+
+_ITERATIONS: Final = 20
+_SETTLED: Final = 1e-7
+_FARTHEST: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,11 @@ class BinErrors:
 
 
 def track_biases(rate: FloatArray, std: FloatArray) -> tuple[FloatArray, FloatArray, float]:
-    """Constant bias of each track and what tracks disagree beyond their errors.
+    r"""Constant bias of each track and what tracks disagree beyond their errors.
+
+    The disagreement is the :math:`\tau^2` at which :math:`\sum r^2 / (\sigma^2 + \tau^2)` equals its degrees of
+    freedom (Paule and Mandel 1982, J. Res. NBS 87), with residuals beyond three standard deviations drawn in; the bias
+    is a median weighted by :math:`1 / \sqrt{\sigma^2 + \tau^2}`. Tracks may be of unequal quality.
 
     Parameters
     ----------
@@ -85,25 +94,62 @@ def track_biases(rate: FloatArray, std: FloatArray) -> tuple[FloatArray, FloatAr
     if n_tracks == 1 or np.count_nonzero(both) < 3:
         return np.zeros(n_tracks), np.full(n_tracks, np.nan), 0.0
     r, v = rate[:, both], std[:, both] ** 2
-    present = np.isfinite(r)
     bias, between2 = np.zeros(n_tracks), 0.0
-    for _ in range(20):
-        w = np.where(present, 1.0 / (v + between2), 0.0)
-        centre = np.nansum(w * (r - bias[:, None]), axis=0) / w.sum(axis=0)
-        residual = np.where(present, r - centre, np.nan)
-        fresh = np.nanmedian(residual, axis=1)
-        fresh -= fresh.mean()
-        spread = np.where(present, residual - fresh[:, None], np.nan)
-        dof = present.sum() - r.shape[1] - (n_tracks - 1)
-        robust = np.minimum(np.abs(spread), 3 * np.sqrt(v + between2))
-        surplus = np.nansum(robust**2) / max(dof, 1) - np.nansum(v) / present.sum()
-        between2 = max(float(surplus), 0.0)
-        if np.max(np.abs(fresh - bias)) < 1e-7:
+    for _ in range(_ITERATIONS):
+        fresh = _fresh_bias(r, v, bias, between2)
+        between2 = _surplus(r - fresh[:, None], v)
+        moved, bias = float(np.max(np.abs(fresh - bias))), fresh
+        if moved < _SETTLED:
             break
-        bias = fresh
-    scale = np.sqrt(np.nanmean(v, axis=1) + between2)
-    n_effective = np.array([_effective_number(row[np.isfinite(row)]) for row in spread])
-    return bias, scale * np.sqrt(np.pi / 2 / n_effective), float(np.sqrt(between2))
+    residual, w = _residual(r - bias[:, None], v, between2)
+    total = w.sum(axis=1)
+    count = np.array([_effective_number(row[np.isfinite(row)]) for row in residual])
+    own = np.where(total > 0, np.isfinite(r).sum(axis=1) / np.where(total > 0, total, 1.0), np.nan) / count * np.pi / 2
+    variance = own * (1.0 - 2.0 / n_tracks) + np.nansum(own) / n_tracks**2
+    return bias, np.sqrt(variance), float(np.sqrt(between2))
+
+
+def _residual(rate: FloatArray, variance: FloatArray, between2: float) -> tuple[FloatArray, FloatArray]:
+    """Of each track from the weighted mean of tracks, and the weights, (track, bin); NaN and 0 where it is absent."""
+    present = np.isfinite(rate)
+    w = np.where(present, 1.0 / (np.where(present, variance, 1.0) + between2), 0.0)
+    residual = np.where(present, rate - np.nansum(w * np.where(present, rate, 0.0), axis=0) / w.sum(axis=0), np.nan)
+    return residual, w
+
+
+def _fresh_bias(rate: FloatArray, variance: FloatArray, bias: FloatArray, between2: float) -> FloatArray:
+    """Weighted median of what each track differs by from the mean of the tracks, sum zero."""
+    residual, w = _residual(rate - bias[:, None], variance, between2)
+    fresh = np.array(
+        [_weighted_median(x[np.isfinite(x)], np.sqrt(u[np.isfinite(x)])) for x, u in zip(residual, w, strict=True)]
+    )
+    result: FloatArray = bias + fresh - np.mean(bias + fresh)
+    return result
+
+
+def _weighted_median(values: FloatArray, weight: FloatArray) -> float:
+    if not len(values):
+        return 0.0
+    order = np.argsort(values)
+    running = np.cumsum(weight[order]) - 0.5 * weight[order]
+    return float(np.interp(0.5 * weight.sum(), running, values[order]))
+
+
+def _surplus(rate: FloatArray, variance: FloatArray) -> float:
+    """Variance beyond errors with which the weighted squares are as many as their degrees of freedom."""
+    present = np.isfinite(rate)
+    dof: int = int(present.sum()) - rate.shape[1] - (len(rate) - 1)
+
+    def excess(between2: float) -> float:
+        residual, w = _residual(rate, variance, between2)
+        z2 = w[present] * residual[present] ** 2
+        expected = (1.0 - w / w.sum(axis=0))[present]
+        return float(np.minimum(z2, _FARTHEST**2 * expected).sum()) - dof
+
+    if dof < 1 or excess(0.0) <= 0:
+        return 0.0
+    high: float = np.nanmax(rate**2) + np.nanmax(variance)
+    return float(brentq(excess, 0.0, high)) if excess(high) < 0 else float(high)
 
 
 def _effective_number(series: FloatArray) -> float:

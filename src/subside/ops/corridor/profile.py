@@ -80,10 +80,10 @@ def make_profile(tracks: Sequence[TrackRates], bins: Bins, *, half_width: float)
 
     Each track gives a Huber mean per bin with its standard deviation from the covariance of the points. Tracks have
     datums of their own and see other parts of a sideways motion: a constant bias of each track (sum zero) and the
-    excess scatter :math:`\tau^2` of bin differences beyond their errors (DerSimonian and Laird 1986, Control. Clin.
-    Trials 7) are estimated, the tracks are weighted by :math:`1 / (\sigma^2 + \tau^2)`, and the uncertainty of the
-    datum, :math:`\sum b_k^2 / (K (K - 1))`, is part of the standard deviation. With one track the datum uncertainty is
-    not known and not included.
+    excess scatter :math:`\tau^2` of bin differences beyond their errors (:func:`.combine.track_biases`) are estimated,
+    the tracks are weighted by :math:`1 / (\sigma^2 + \tau^2)`, and the uncertainty of the datum,
+    :math:`\sum b_k^2 / (K (K - 1))`, is part of the standard deviation. With one track the datum uncertainty is not
+    known and not included.
 
     This is done twice: the gradients between the bins of the first time (:func:`bin_gradient`) refer the points to the
     middles of their bins, without which bins whose points lie to one side would be wrong on steep flanks. What the
