@@ -114,6 +114,20 @@ def test_ground_at_risk_and_voids_are_not_in_the_volume() -> None:
     (basin,) = outline_basins(grid, [points], rule=OutlineRule(), correlation=independent_errors(), years=3.0)
     assert basin.volume_rate == pytest.approx(-0.05 * np.pi * (1000**2 - 500**2), rel=0.06)
     assert not basin.has_void
+    assert basin.is_lower_bound
+    assert basin.lost_area == pytest.approx(np.pi * 500**2, rel=0.1)
+
+
+def test_a_basin_ends_with_the_points() -> None:
+    x, y = lattice()
+    seen = (y > 1500) & (y < 2500) & (np.abs(x - 2000) < 1500)
+    rate = np.where(np.hypot(x - 2000, y - 2000) < 1000, -0.05, 0.0)
+    far = np.array([10.0, 3990.0])
+    east, north, rates = np.append(x[seen], far), np.append(y[seen], far), np.append(rate[seen], [0.0, 0.0])
+    (basin,) = outlined(scene(rates, east, north, dates=DATES))
+    assert basin.outline.bounds[1] >= 1400
+    assert basin.outline.bounds[3] <= 2600
+    assert not basin.is_lower_bound
 
 
 @pytest.mark.parametrize(("per_km2", "radius"), [(50, 470), (100, 370), (200, 270), (400, 210)])

@@ -68,6 +68,26 @@ def _passes(rate: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
     return fields
 
 
+def footprint(occupied: BoolArray) -> BoolArray:
+    """Cells between the first and the last occupied one of their row and of their column.
+
+    Parameters
+    ----------
+    occupied : ndarray of bool, (row, column)
+        Cells with points.
+
+    Returns
+    -------
+    ndarray of bool, (row, column)
+    """
+    spans = [
+        np.maximum.accumulate(occupied, axis) & np.flip(np.maximum.accumulate(np.flip(occupied, axis), axis), axis)
+        for axis in (0, 1)
+    ]
+    found: BoolArray = spans[0] & spans[1]
+    return found
+
+
 def void_of(count: IntArray, inside: BoolArray, others: BoolArray) -> BoolArray:
     """Ground of a basin that lacks points beyond what the gaps of the ground around it explain.
 
@@ -116,7 +136,7 @@ def _gap_density(count: IntArray, inside: BoolArray, others: BoolArray) -> float
     rows, columns = np.nonzero(inside)
     reach = max(_AROUND, int(np.ptp(rows)), int(np.ptp(columns)))
     window = tuple(slice(max(int(v.min()) - reach, 0), int(v.max()) + reach + 1) for v in (rows, columns))
-    seen = _footprint(count[window] > 0)
+    seen = footprint(count[window] > 0)
     calm = seen & ~ndimage.binary_dilation(others[window], iterations=2)
     if calm.sum() < _LEAST_CALM:
         calm = seen
@@ -124,16 +144,6 @@ def _gap_density(count: IntArray, inside: BoolArray, others: BoolArray) -> float
     tail = max(float(np.quantile(area, 1.0 - _TAIL)), 1.0)
     share = max(float(np.mean(area >= tail)), 1.0 / len(area))
     return float(-np.log(share) / tail)
-
-
-def _footprint(occupied: BoolArray) -> BoolArray:
-    """Cells between the first and the last point of their row and of their column."""
-    spans = [
-        np.maximum.accumulate(occupied, axis) & np.flip(np.maximum.accumulate(np.flip(occupied, axis), axis), axis)
-        for axis in (0, 1)
-    ]
-    found: BoolArray = spans[0] & spans[1]
-    return found
 
 
 @dataclass(frozen=True)

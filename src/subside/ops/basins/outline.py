@@ -13,7 +13,7 @@ from scipy import ndimage, stats
 
 from subside.errors import ArgumentError
 from subside.model.points import PointSet, read_rows
-from subside.ops.basins.gaps import CellRates, carried, void_of, volume
+from subside.ops.basins.gaps import CellRates, carried, footprint, void_of, volume
 from subside.ops.point_covariance import ErrorCorrelation
 
 FloatArray = npt.NDArray[np.float64]
@@ -126,7 +126,7 @@ class Basin:
     easting, northing : float
         Of its middle, weighted by the rate, m.
     peak_rate : float
-        Fastest cell, m/yr; a lower bound of the sinking where ``has_void``.
+        Fastest cell, m/yr; a lower bound of the sinking where ``is_lower_bound``.
     has_void : bool
         Whether it encloses ground without points that sparseness does not explain.
     volume_rate, volume_rate_std : float
@@ -146,6 +146,8 @@ class Basin:
         lower it. NaN without series.
     void : shapely geometry or None
         Ground without points that sparseness does not explain.
+    lost_area : float
+        Voids and cells at risk, whose rates are not known, m2: the volume leaves them out.
     """
 
     outline: Any
@@ -162,6 +164,12 @@ class Basin:
     cumulative: float
     linearity: float
     void: Any = None
+    lost_area: float = 0.0
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether part of its ground is lost, so that more may sink, and faster."""
+        return self.lost_area > 0.0
 
 
 @dataclass(frozen=True)
@@ -193,8 +201,8 @@ def outline_basins(
 ) -> list[Basin]:
     """Outline ground that sinks faster than a threshold, or that is at risk of aliasing.
 
-    Rates are carried two cells into gaps. Gaps inside a basin that are larger than the gaps of the ground around it
-    explain are its voids.
+    Rates are carried two cells into gaps, not beyond the points. Gaps inside a basin that are larger than the gaps of
+    the ground around it explain are its voids.
 
     Parameters
     ----------
@@ -216,7 +224,7 @@ def outline_basins(
     """
     filled = carried(grid.rate)
     risky = np.nan_to_num(grid.risk) >= rule.risk_share
-    sinking = (np.nan_to_num(filled, nan=0.0) < rule.threshold) | risky
+    sinking = ((np.nan_to_num(filled, nan=0.0) < rule.threshold) & footprint(grid.count > 0)) | risky
     closed = ndimage.binary_closing(np.pad(sinking, 1), structure=np.ones((3, 3)))[1:-1, 1:-1]
     whole = ndimage.binary_fill_holes(closed)
     labels, n = ndimage.label(whole, structure=np.ones((3, 3)))
@@ -249,7 +257,8 @@ def _measured(
     elongation, azimuth = _axes(east, north, grid.cell)
     void = void_of(grid.count, inside, sinking)
     cells = CellRates(grid.rate, grid.std, grid.used, grid.cell)
-    volume_rate, volume_std = volume(cells, inside & ~void & ~risky, correlation=correlation, edge=rule.threshold)
+    lost = inside & (void | risky)
+    volume_rate, volume_std = volume(cells, inside & ~lost, correlation=correlation, edge=rule.threshold)
     return Basin(
         outline=outline,
         area=float(len(east)) * grid.cell**2,
@@ -265,6 +274,7 @@ def _measured(
         cumulative=float(np.nanmin(rate)) * years if known.any() else np.nan,
         linearity=_linearity(tracks, outline),
         void=_joined(grid, void) if void.any() else None,
+        lost_area=float(lost.sum()) * grid.cell**2,
     )
 
 
