@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from corridor_points import as_track, correlation, make_points, straight
+from corridor_points import ORIGIN, as_track, correlation, make_points, straight
 from subside.ops.corridor.bins import Structure, make_bins
 from subside.ops.corridor.limits import Limit
 from subside.ops.corridor.profile import make_profile
@@ -69,6 +71,24 @@ def test_noise_alone_makes_no_more_than_one_line_in_twenty_look_exceeded() -> No
         said.append(bool((is_noisy & ~found.is_blind).any()))
     assert n_noisy > 4000 and n_naive > 20
     assert np.mean(said) <= 0.12
+
+
+def test_one_wrong_point_makes_no_slope_certain() -> None:
+    shared, line = correlation((0.0, 0.0)), straight(4000.0)
+    limit = Limit("slope", "slope", 0.6, "permille")
+    results = []
+    for n_wrong in (1, 4):
+        points = make_points(line, np.zeros_like, density=800, half_width=150, sigma=0.002, shared=shared)
+        s = points.easting - ORIGIN[0]
+        wrong = np.flatnonzero((s > 2000) & (s < 2020))[:n_wrong]
+        points = replace(points, velocity=np.where(np.isin(np.arange(len(s)), wrong), 0.030, points.velocity))
+        points = points.subset(np.isin(np.arange(len(s)), wrong) | (s < 2000) | (s > 2020))
+        fine = make_profile([as_track(points, line, shared)], make_bins(line, 20.0), half_width=150.0)
+        (found,) = compare_limits(fine, fine, [limit], parameters=CorridorParameters(), years=4.0, has_structures=False)
+        near = np.abs(found.chainage - 2010) < 40
+        assert (np.abs(found.growth[near]) / found.growth_std[near]).max() > 5
+        results.append((found.exceedance.probability_now[near] > 0.9).any())
+    assert results == [False, True]
 
 
 @pytest.mark.parametrize("kinds", [("joint",), ("subgrade", "joint"), ("subgrade", "bridge", "joint"), ()])

@@ -355,7 +355,6 @@ def _statements(
         bins = profile.bins
         unknown = float((bins.end - bins.start)[bins.structure == ""].sum())
         if unknown > 0:
-            found.append(
-                f"The table of structures leaves {unknown / 1e3:.1f} km of the line out: limits are not compared there."
-            )
+            length = f"{unknown / 1e3:.1f} km" if unknown >= 100 else f"{unknown:.0f} m"
+            found.append(f"The table of structures leaves {length} of the line out: limits are not compared there.")
     return tuple(found)

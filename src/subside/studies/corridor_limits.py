@@ -21,6 +21,9 @@ FloatArray = npt.NDArray[np.float64]
 _JOINT: Final = "joint"
 """Word by which a limit applies to the bins beside a joint of structures."""
 
+_FEWEST: Final = 3
+"""Points in every bin behind a value that stands out of noise: of fewer, none can be told to be wrong."""
+
 _FALSE_ALARM: Final = 0.05
 """Probability that noise alone makes one or more of the places that cannot be checked look exceeded."""
 
@@ -72,6 +75,7 @@ class _Places:
     applies: npt.NDArray[np.bool_]
     growth: FloatArray
     std: FloatArray
+    n_points: npt.NDArray[np.int64]
 
 
 def compare_limits(
@@ -88,7 +92,8 @@ def compare_limits(
     A limit that counts either way is *blind* at a place where noise alone may reach it by the horizon,
     :math:`1.96\,\sigma t > L`, unless the measured growth lies beyond it by more than noise makes anywhere:
     :math:`(|\hat g| - z \sigma) t > L`, with :math:`z` such that noise reaches it at one or more of the noisy places
-    in 5 % of all lines (Sidak 1967). A limit that counts one way has its noise in its probability.
+    in 5 % of all lines (Sidak 1967), and every bin behind it holds three points or more, so that one wrong point cannot
+    have made it. A limit that counts one way has its noise in its probability.
 
     Parameters
     ----------
@@ -143,7 +148,7 @@ def _is_blind(limit: Limit, places: _Places, years: float) -> npt.NDArray[np.boo
     n = max(int(np.count_nonzero(is_noisy)), 1)
     far = float(ndtri(0.5 + 0.5 * (1.0 - _FALSE_ALARM) ** (1.0 / n)))
     stands_out = (np.abs(places.growth) - far * places.std) * years > level
-    result: npt.NDArray[np.bool_] = is_noisy & ~stands_out & is_two_sided
+    result: npt.NDArray[np.bool_] = is_noisy & ~(stands_out & (places.n_points >= _FEWEST)) & is_two_sided
     return result
 
 
@@ -153,7 +158,7 @@ def _values(
     """Chord and values that a limit is compared with."""
     if limit.quantity in ("settlement", "rate"):
         where = _where(profile.bins, limit, has_structures)
-        return np.nan, _stretches(profile.bins, profile.bins.centre, where, (profile.rate, profile.std))
+        return np.nan, _stretches(profile, profile.bins.centre, where, (profile.rate, profile.std), 0.0)
     is_radius = limit.quantity == "radius"
     default = parameters.radius_limit_chord if is_radius else parameters.slope_limit_chord
     chord = limit.chord if np.isfinite(limit.chord) else default
@@ -161,13 +166,22 @@ def _values(
         return _differences(limit, profile, fine, chord, has_structures)
     values = chord_curvature(fine, chord) if is_radius else chord_slopes(fine, chord)
     where = _where(fine.bins, limit, has_structures)
-    return chord, _stretches(fine.bins, values.chainage, where, (values.value, values.std))
+    return chord, _stretches(fine, values.chainage, where, (values.value, values.std), chord)
 
 
 def _stretches(
-    bins: Bins, chainage: FloatArray, applies: npt.NDArray[np.bool_], values: tuple[FloatArray, FloatArray]
+    profile: Profile,
+    chainage: FloatArray,
+    applies: npt.NDArray[np.bool_],
+    values: tuple[FloatArray, FloatArray],
+    chord: float,
 ) -> _Places:
-    return _Places(chainage, bins.end - bins.start, np.zeros(bins.n_bins, bool), applies, *values)
+    bins = profile.bins
+    # The end of a chord is interpolated between two bins.
+    reach = np.searchsorted(bins.centre, bins.centre + chord - 1e-6) - np.arange(bins.n_bins)
+    after = np.pad(profile.n_points, (0, int(reach.max())), constant_values=np.iinfo(np.int64).max)
+    fewest = np.lib.stride_tricks.sliding_window_view(after, int(reach.max()) + 1).min(axis=1)
+    return _Places(chainage, bins.end - bins.start, np.zeros(bins.n_bins, bool), applies, *values, fewest)
 
 
 def _differences(
@@ -177,13 +191,15 @@ def _differences(
     joints = joint_differences(profile)
     n = len(joints.chainage)
     is_named = np.full(n, _JOINT in limit.applies_to or not limit.applies_to)
-    at_joints = _Places(joints.chainage, np.zeros(n), np.ones(n, bool), is_named, joints.value, joints.std)
+    left = np.flatnonzero(np.diff(profile.bins.segment) != 0)
+    fewest = np.minimum(profile.n_points[left], profile.n_points[left + 1])
+    at_joints = _Places(joints.chainage, np.zeros(n), np.ones(n, bool), is_named, joints.value, joints.std, fewest)
     if set(limit.applies_to) == {_JOINT}:
         return np.nan, at_joints
     values = chord_slopes(fine, chord)
     within = replace(limit, applies_to=tuple(w for w in limit.applies_to if w != _JOINT))
     where = _where(fine.bins, within, has_structures) & ~values.crosses_joint
-    stretches = _stretches(fine.bins, values.chainage, where, (chord * values.value, chord * values.std))
+    stretches = _stretches(fine, values.chainage, where, (chord * values.value, chord * values.std), chord)
     both = [np.concatenate([getattr(p, f.name) for p in (stretches, at_joints)]) for f in fields(_Places)]
     order = np.argsort(both[0], kind="stable")
     return chord, _Places(*(column[order] for column in both))
