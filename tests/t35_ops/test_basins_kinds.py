@@ -101,6 +101,13 @@ def test_ground_that_adjoins_a_primary_basin_is_secondary() -> None:
     assert [one.kind for one in found] == [BasinKind.PRIMARY, BasinKind.SECONDARY, BasinKind.UNEXPLAINED]
 
 
+def test_lost_ground_and_points_at_risk_make_a_lower_bound() -> None:
+    assert not basin_at(0, 0).is_lower_bound
+    assert not basin_at(0, 0, risk_share=0.001).is_lower_bound
+    assert basin_at(0, 0, risk_share=0.02).is_lower_bound
+    assert basin_at(0, 0, lost_area=1e4).is_lower_bound
+
+
 def test_a_long_belt_that_holds_a_small_panel_is_not_its_primary_basin() -> None:
     belt = replace(
         basin_at(0, 0, has_void=True, void=OVER, elongation=9.0, azimuth_deg=90.0),

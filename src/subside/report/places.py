@@ -155,6 +155,7 @@ def basins_blocks(results: StudyResults) -> list[Block]:
             results.fact("n_secondary"),
             ".",
         ),
+        sentence("Mining as given does not explain ", results.fact("n_unexplained"), " of them."),
     )
     risk = sentence(
         "Where neighbouring pixels differ by more than half a cycle between two dates, whole cycles may be lost and "

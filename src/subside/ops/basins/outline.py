@@ -20,6 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 _FEWEST_SERIES: Final = 8
+_FEW_AT_RISK: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -168,8 +169,8 @@ class Basin:
 
     @property
     def is_lower_bound(self) -> bool:
-        """Whether part of its ground is lost, so that more may sink, and faster."""
-        return self.lost_area > 0.0
+        """Whether part of its ground is lost or a hundredth of its points at risk: more may sink, and faster."""
+        return self.lost_area > 0.0 or self.risk_share > _FEW_AT_RISK
 
 
 @dataclass(frozen=True)
