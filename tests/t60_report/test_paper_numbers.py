@@ -11,6 +11,7 @@ from page_reader import Page
 
 from subside.report.compose import ReportContents, chapters_of, compose_report
 from subside.report.content import Chapter, DataTable, Picture
+from subside.report.corridor import corridor_blocks, watch_list
 from subside.report.numbers import chance
 from subside.report.paper import SHOWN, numbered, paper_numbers
 from subside.report.results import load_studies
@@ -123,6 +124,21 @@ def test_ground_that_no_track_covers_is_not_called_covered(tmp_path: Path) -> No
     assert "Where they do, the longest stretch of the line without a measurement point within 100\u00a0m is" in words
     unchanged = replace(contents, studies=())
     assert "do not cover" not in Page(compose_report(unchanged, tmp_path / "s.html").read_text()).words
+
+
+def test_limits_at_joints_are_counted(tmp_path: Path) -> None:
+    limit = {"quantity": "difference", "value": 5.0, "unit": "mm", "source": "s", "is_verified": False}
+    lengths = {"length_now": None, "length_horizon": None, "length_not_checkable": None}
+    counts = {"n_joints_now": 0, "n_joints_horizon": 1, "n_joints_checked": 4, "n_joints_not_checkable": 7}
+    joint = {**limit, **lengths, **counts, "name": "step", "probability_horizon_max": 0.9, "n_joints": 12}
+    slope = {**limit, "name": "piers", "length_horizon": 2000.0, "probability_horizon_max": 0.8, "n_joints": None}
+    StudyFolder(tmp_path / "corridor", "corridor", "The line").finish({"limits": [joint, slope]})
+    results = load_studies(tmp_path)[0]
+    first, second = ("".join(str(getattr(w, "text", w)) for w in said) for said in watch_list(results)[:2])
+    assert "more likely than not exceeded at 1 joint; greatest probability" in first
+    assert "more likely than not exceeded over 2" in second and "joint" not in second
+    (table,) = [b for b in corridor_blocks(results) if isinstance(b, DataTable) and "joints" in b.header]
+    assert [[str(getattr(c, "text", c)) for c in row[3:]] for row in table.rows] == [["12", "0", "1", "4", "7"]]
 
 
 def test_a_lag_of_several_tracks_is_said_once(tmp_path: Path) -> None:

@@ -297,18 +297,30 @@ def _limits(results: StudyResults) -> list[Block]:
             Column("beyond it now (km)", ("length_now",), LENGTH_KM),
             Column("at the horizon (km)", ("length_horizon",), LENGTH_KM),
             Column("not checkable (km)", ("length_not_checkable",), LENGTH_KM),
-            Column("joints", ("n_joints",)),
-            Column("joints beyond it now", ("n_joints_now",)),
-            Column("joints at the horizon", ("n_joints_horizon",)),
-            Column("joints not checkable", ("n_joints_not_checkable",)),
             Column("soonest (years)", ("years_median_min",), None, 1),
             Column("verified", ("is_verified",)),
             Column("source", ("source",)),
         ),
         caption="Limits compared with: greatest probability along the line of exceeding each, length over which that "
-        "is more than one half, length where noise could exceed it by the horizon, so that it cannot be checked, the "
-        "same as numbers of joints of structures where the limit is meant for joints, and median time until the first "
-        "place reaches it.",
+        "is more than one half, length where noise could exceed it by the horizon, so that it cannot be checked, "
+        "and median time until the first place reaches it.",
+        file="limits.csv",
+    )
+    blocks += table_of(
+        results,
+        [r for r in rows if r[1].get("n_joints")],
+        (
+            Column("limit", ("name",)),
+            Column("value", ("value",)),
+            Column("unit", ("unit",)),
+            Column("joints", ("n_joints",)),
+            Column("beyond it now", ("n_joints_now",)),
+            Column("at the horizon", ("n_joints_horizon",)),
+            Column("checked", ("n_joints_checked",)),
+            Column("not checkable", ("n_joints_not_checkable",)),
+        ),
+        caption="Limits on the difference between two structures, as numbers of joints, which have no length: where it "
+        "is likelier than not beyond the limit, checked, and too noisy to be checked. The other joints have no points.",
         file="limits.csv",
     )
     blocks += paragraph(
