@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from corridor_points import ZONES, as_track, bowls, make_points, straight
+from corridor_points import ZONES, as_track, bowls, correlation, make_points, straight
 from subside.errors import ArgumentError
 from subside.ops.corridor.bins import Structure, make_bins
 from subside.ops.corridor.profile import make_profile
@@ -133,6 +133,55 @@ def test_no_points_give_no_zone() -> None:
     assert not np.isfinite(profile.rate).any()
     smooth = smooth_profile(profile)
     assert np.isnan(smooth.mean).all() and find_zones(profile, smooth).zones == ()
+
+
+def _under_datums(seed: int, datum: float):  # type: ignore[no-untyped-def]
+    """Two tracks over a bowl of 20 km whose rates refer to areas that move by themselves."""
+    line = straight(20e3)
+    bins = make_bins(line, 100.0)
+    moved = np.random.default_rng(seed).normal(0.0, datum, 2)
+    shared = correlation((0.2, 0.0))
+    tracks = [
+        as_track(
+            make_points(
+                line,
+                lambda s: -0.030 * np.exp(-np.log(3) * ((s - 10e3) / 5e3) ** 2),
+                seed=2 * seed + k,
+                density=100,
+                half_width=150,
+                bias=float(moved[k]),
+                shared=shared,
+            ),
+            line,
+            shared,
+        )
+        for k in range(2)
+    ]
+    profile = make_profile(tracks, bins, half_width=150.0)
+    return find_zones(profile, smooth_profile(profile, length=2000.0))
+
+
+@pytest.mark.parametrize("datum", [pytest.param(0.0005, marks=pytest.mark.slow), 0.0015])
+def test_intervals_hold_the_reference_areas_of_the_tracks(datum: float) -> None:
+    ends, total = [], []
+    for seed in range(80):
+        found = _under_datums(seed, datum)
+        (zone,) = found.zones
+        ends += [zone.start_low <= 5e3 <= zone.start_high, zone.end_low <= 15e3 <= zone.end_high]
+        total.append(found.total_low <= 10e3 <= found.total_high)
+    widest = 0.98 if datum > 0.001 else 1.0  # intervals end at bins, whose 100 m are as much as the smaller datum moves
+    assert 0.90 <= np.mean(ends) <= widest, np.mean(ends)
+    assert 0.90 <= np.mean(total) <= 0.98, np.mean(total)
+
+
+def test_an_end_that_is_nowhere_certain_stays_within_its_zone() -> None:
+    line = straight(20e3)
+    points = make_points(line, lambda s: -0.0112 * ((s > 8e3) & (s < 12e3)), density=60, half_width=150, sigma=0.004)
+    profile = make_profile([as_track(points, line)], make_bins(line, 100.0), half_width=150.0)
+    found = find_zones(profile, smooth_profile(profile), rule=ZoneRule(confidence=0.6, min_length=500.0))
+    assert found.zones and any(z.certain_share > 0 for z in found.zones)
+    for zone in found.zones:
+        assert zone.start_high <= zone.end + 100.0 and zone.end_low >= zone.start - 100.0
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from scipy.special import ndtr
 
 from subside.errors import ArgumentError
 from subside.ops.corridor.bins import Bins
+from subside.ops.corridor.combine import datum_shifts
 from subside.ops.corridor.profile import Profile
 from subside.ops.corridor.smooth import SmoothProfile
 
@@ -18,6 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 _TAIL: Final = 0.025
+_SHIFTS: Final = 200
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ class Zone:
     start, end : float
         Chainage where the smooth rate crosses the threshold.
     start_low, start_high, end_low, end_high : float
-        95 % interval of each end: where the probability of being beyond the threshold passes 2.5 and 97.5 %.
+        95 % interval of each end: where the probability of being beyond the threshold passes 2.5 and 97.5 %, over
+        the errors of the bins and of the datum that they share (:func:`.combine.datum_shifts`). The other end of the
+        zone, where no place of it is certain.
     is_start_open, is_end_open : bool
         Whether the zone ends there because the line or the points do, not because the rate crosses.
     mean, lowest : float
@@ -121,7 +125,8 @@ class Zones:
     total_length : float
         Sum of the lengths, m.
     total_low, total_high : float
-        95 % interval of the length beyond the threshold within reach of the zones, m.
+        95 % interval of the length beyond the threshold within reach of the zones, m, over the errors of the bins
+        and of the datum that they share.
     probability : ndarray of float64, (bin,)
         That the bin sinks faster than the threshold.
     rule : ZoneRule
@@ -151,7 +156,9 @@ def find_zones(profile: Profile, smooth: SmoothProfile, *, rule: ZoneRule | None
     Returns
     -------
     Zones
-        The datum's uncertainty is part of every probability and interval.
+        Probabilities hold the standard deviation of the datum as the tracks show it, intervals of ends and of the
+        total length its distribution too. With one track neither holds an error of the datum; with more they hold
+        none that all tracks have in common (one area of reference for all).
     """
     rule = rule or ZoneRule()
     bins = profile.bins
@@ -160,14 +167,25 @@ def find_zones(profile: Profile, smooth: SmoothProfile, *, rule: ZoneRule | None
     std = np.sqrt(smooth.std**2 + profile.datum_std**2)
     with np.errstate(invalid="ignore"):
         probability = np.where(covered, ndtr((-rule.threshold - smooth.mean) / std), np.nan)
+    wide = _wide_probability(profile, smooth, rule, covered)
     runs = _bridged(_runs(mean < -rule.threshold), mean, bins, rule)
     found = []
     for first, last in runs:
-        zone = _zone((first, last), profile, smooth, mean, probability, rule)
+        zone = _zone((first, last), profile, smooth, mean, (probability, wide), rule)
         if zone.length >= rule.min_length and _is_certain(probability[first : last + 1], bins, first, rule):
             found.append(zone)
     low, high = _total_interval(found, profile, smooth, rule, covered)
     return Zones(tuple(found), float(sum(z.length for z in found)), low, high, probability, rule)
+
+
+def _wide_probability(profile: Profile, smooth: SmoothProfile, rule: ZoneRule, covered: BoolArray) -> FloatArray:
+    """Probability of being beyond the threshold, over the distribution of the datum that few tracks tell."""
+    total = np.zeros(profile.bins.n_bins)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for shift in datum_shifts(profile.datum_std, len(profile.bias), _SHIFTS):
+            total += ndtr((-rule.threshold - shift - smooth.mean) / smooth.std)
+    result: FloatArray = np.where(covered, total / _SHIFTS, np.nan)
+    return result
 
 
 def _runs(mask: BoolArray) -> list[tuple[int, int]]:
@@ -218,18 +236,16 @@ def _crossing(profile: Profile, mean: FloatArray, inside: int, outside: int, lev
     return float(bins.centre[inside] + share * (bins.centre[outside] - bins.centre[inside])), False
 
 
-def _interval(bins: Bins, probability: FloatArray, inside: int, direction: int) -> tuple[float, float]:
+def _interval(bins: Bins, probability: FloatArray, run: tuple[int, int], direction: int) -> tuple[float, float]:
     """Chainages around an end between which the probability passes from 97.5 to 2.5 %, inner first."""
-    inner = inside
-    while 0 <= inner < bins.n_bins and not probability[inner] >= 1 - _TAIL:
+    first, last = run
+    inner = last if direction > 0 else first
+    outer = inner + direction
+    while first <= inner - direction <= last and not probability[inner] >= 1 - _TAIL:
         inner -= direction
-    outer = inside + direction
     while 0 <= outer < bins.n_bins and probability[outer] > _TAIL:
         outer += direction
-    n = bins.n_bins - 1
-    a, b = int(np.clip(inner, 0, n)), int(np.clip(outer, 0, n))
-    centre = bins.centre
-    return float(centre[a]), float(centre[b])
+    return float(bins.centre[inner]), float(bins.centre[int(np.clip(outer, 0, bins.n_bins - 1))])
 
 
 def _zone(
@@ -237,14 +253,14 @@ def _zone(
     profile: Profile,
     smooth: SmoothProfile,
     mean: FloatArray,
-    probability: FloatArray,
+    probabilities: tuple[FloatArray, FloatArray],
     rule: ZoneRule,
 ) -> Zone:
-    bins, (first, last) = profile.bins, run
+    bins, (first, last), (probability, wide) = profile.bins, run, probabilities
     start, open_start = _crossing(profile, mean, first, first - 1, -rule.threshold)
     end, open_end = _crossing(profile, mean, last, last + 1, -rule.threshold)
-    start_inner, start_outer = _interval(bins, probability, first, -1)
-    end_inner, end_outer = _interval(bins, probability, last, 1)
+    start_inner, start_outer = _interval(bins, wide, run, -1)
+    end_inner, end_outer = _interval(bins, wide, run, 1)
     inside = slice(first, last + 1)
     width = (bins.end - bins.start)[inside]
     sample = smooth.draws[:, inside] @ width / width.sum()
@@ -285,7 +301,7 @@ def _total_interval(
             bins.start < max(z.end_high, z.end + rule.max_gap)
         )
     near &= covered
-    shift = profile.datum_std * np.random.default_rng(1).standard_normal(len(smooth.draws))
+    shift = np.random.default_rng(1).permutation(datum_shifts(profile.datum_std, len(profile.bias), len(smooth.draws)))
     beyond = smooth.draws[:, near] + shift[:, None] < -rule.threshold
     total = beyond @ (bins.end - bins.start)[near]
     low, high = np.quantile(total, [_TAIL, 1 - _TAIL])
