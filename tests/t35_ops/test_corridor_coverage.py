@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import shapely
@@ -112,3 +115,49 @@ def test_the_mean_of_a_polygon_is_covered_by_its_interval() -> None:
         pulls.append(found.mean / found.mean_std)
     assert 0.88 <= np.mean(np.abs(pulls) < 1.96) <= 1.0
     assert 0.7 < np.std(pulls) < 1.3
+
+
+@pytest.mark.parametrize(
+    ("rate", "share"), [(lambda s: 0.0 * s - 0.006, 0.0), (lambda s: -0.020 * s / 4000, 0.5)], ids=["calm", "ramp"]
+)
+def test_the_area_affected_is_covered_by_its_interval(rate: Callable[[np.ndarray], np.ndarray], share: float) -> None:
+    shared = correlation((0.2, 0.2), (150.0, 5000.0))
+    line = straight(4000.0)
+    hits, found = [], []
+    for seed in range(40):
+        track = as_track(make_points(line, rate, seed=seed, density=150, sigma=0.003, shared=shared), line, shared)
+        box = polygon_statistics("box", _box(0, -500, 4000, 500), [track], datum=NO_BIAS)
+        true = share * box.occupied_km2
+        hits.append(box.affected_low - 0.01 <= true <= box.affected_high + 0.01)
+        found.append(box.affected_km2 - true)
+    assert np.mean(hits) >= 0.90, np.mean(hits)
+    assert abs(np.mean(found)) < 0.05, np.mean(found)
+
+
+def test_the_area_affected_holds_the_reference_areas_of_the_tracks() -> None:
+    shared = correlation((0.0, 0.0))
+    line = straight(4000.0)
+    hits = []
+    for seed in range(60):
+        moved = np.random.default_rng(seed).normal(0.0, 0.0015, 2)
+        tracks = []
+        for k in range(2):
+            points = make_points(line, lambda s: -0.020 * s / 4000, seed=2 * seed + k, density=80, shared=shared)
+            track = as_track(points, line, shared)
+            tracks.append(replace(track, rate=track.rate + moved[k]))
+        half = 0.5 * float(moved[0] - moved[1])
+        datum = TrackDatum(np.array([half, -half]), 0.0, abs(half))
+        box = polygon_statistics("box", _box(0, -500, 4000, 500), tracks, datum=datum, cell=200.0)
+        hits.append(box.affected_low <= 0.5 * box.occupied_km2 <= box.affected_high)
+    assert 0.90 <= np.mean(hits) <= 0.99, np.mean(hits)
+
+
+def test_standard_deviations_that_are_too_small_widen_the_mean_of_a_polygon() -> None:
+    shared, line = correlation((0.0, 0.0)), straight(4000.0)
+    pulls = []
+    for seed in range(60):
+        track = as_track(make_points(line, _still, seed=seed, density=100, sigma=0.003, shared=shared), line, shared)
+        formal = replace(track, std=track.std / 3)
+        few = polygon_statistics("box", _box(0, -500, 4000, 500), [formal], datum=NO_BIAS)
+        pulls.append(few.mean / few.mean_std)
+    assert np.mean(np.abs(pulls) < 1.96) >= 0.90, np.mean(np.abs(pulls) < 1.96)

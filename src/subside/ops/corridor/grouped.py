@@ -18,7 +18,8 @@ _HUBER: Final = 1.345
 _MAD: Final = 1.4826
 _ITERATIONS: Final = 20
 _ELEMENTS: Final = 4_000_000
-_FEWEST: Final = 5
+FEWEST_IN_GROUP: Final = 5
+"""Fewest values of a group that tell how much they scatter."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def _mean_of_chunk(
     scatter = _MAD * _masked_median(np.abs(v - centre[:, None]), is_real) * small
     surplus = scatter**2 - within
     excess2 = np.maximum(np.where(n > 2, surplus, 0.0), least_excess**2)
-    result.surplus[chosen] = np.where(n >= _FEWEST, surplus, np.nan)
+    result.surplus[chosen] = np.where(n >= FEWEST_IN_GROUP, surplus, np.nan)
     variance = np.where(is_real, sigma**2 + excess2[:, None], np.inf)
     weights = _huber_weights(v, variance, centre)
     own2 = np.maximum(sigma**2 - diagonal, 0.0) + excess2[:, None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -12,14 +13,17 @@ import shapely
 
 from subside import _check
 from subside.errors import ArgumentError
-from subside.ops.corridor.combine import BinErrors, combined_errors, track_shares
-from subside.ops.corridor.profile import track_means
+from subside.ops.corridor.combine import BinErrors, combined_errors, datum_shifts, track_shares
+from subside.ops.corridor.grouped import FEWEST_IN_GROUP
+from subside.ops.corridor.posterior import posterior_samples
+from subside.ops.corridor.profile import FEWEST_GROUPS, group_excess, track_means
 from subside.ops.corridor.tracks import TrackRates
 
 FloatArray = npt.NDArray[np.float64]
 
 _MOST_CELLS: Final = 1200
 _DRAWS: Final = 400
+_SQUARES: Final = (1, 2, 4)
 _M2_PER_KM2: Final = 1e6
 
 
@@ -44,7 +48,9 @@ class PolygonStatistics:
     p05, median, p95 : float
         Quantiles of the points.
     affected_km2, affected_low, affected_high : float
-        Area of the cells that sink faster than the threshold, and its 95 % interval, km2.
+        Area of the occupied cells that sink faster than the threshold, median and 95 % interval of samples of the
+        truth, km2. The datum that all cells share is drawn once a sample (:func:`.combine.datum_shifts`); of one
+        track's datum, or of an error that all tracks have in common, they know nothing.
     """
 
     name: str
@@ -99,8 +105,12 @@ def polygon_statistics(
     """Density, mean, range and area affected of the points in a polygon.
 
     Points are averaged in square cells (Huber mean with their covariance), so that dense roofs do not outweigh bare
-    fields. The interval of the affected area comes from 400 samples of the truth given the cell means under their
-    covariance, on 1200 cells at an even stride where there are more.
+    fields. Cell means scatter more than the truth, and so do counts of them beyond a threshold: the affected area comes
+    from 400 samples of the truth given the cell means (:func:`.posterior.posterior_samples`), on 1200 cells at an even
+    stride where there are more.
+
+    Where points scatter more than their standard deviations say, in squares that hold ten points, else five, every
+    cell takes that scatter: cells of few points cannot tell their own.
 
     Parameters
     ----------
@@ -139,29 +149,28 @@ def polygon_statistics(
     rate, errors, position = _cells(tracks, held, datum, cell)
     stride = max(-(-len(rate) // _MOST_CELLS), 1)
     rows = np.arange(0, len(rate), stride)
-    covariance = _covariance(errors, rows, position[rows]) + datum.datum_std**2
-    weight = np.full(len(rows), 1.0 / len(rows))
-    normal = np.random.default_rng(0).standard_normal((_DRAWS, len(rows)))
-    sample = rate[rows] + normal @ np.linalg.cholesky(covariance + 1e-14 * np.eye(len(rows))).T
+    covariance = _covariance(errors, rows, position[rows])
+    sample = posterior_samples(rate[rows], covariance, position[rows], n=_DRAWS)
+    shift = np.random.default_rng(1).permutation(datum_shifts(datum.datum_std, len(tracks), _DRAWS))
     each = cell**2 / _M2_PER_KM2
-    low, high = np.quantile((sample < -threshold).mean(axis=1), [0.025, 0.975]) * len(rate) * each
+    beyond = (sample + shift[:, None] < -threshold).mean(axis=1) * len(rate) * each
+    low, affected, high = np.quantile(beyond, [0.025, 0.5, 0.975])
     quantiles = np.quantile(rates, [0.05, 0.5, 0.95])
-    affected = float(np.count_nonzero(rate < -threshold) * each)
     return PolygonStatistics(
         name=name,
         area_km2=area,
         n_points=len(rates),
         occupied_km2=len(rate) * each,
         mean=float(rate.mean()),
-        mean_std=float(np.sqrt(weight @ covariance @ weight)),
+        mean_std=float(np.sqrt(covariance.mean() + datum.datum_std**2)),
         lowest=float(rate.min()),
         highest=float(rate.max()),
         p05=float(quantiles[0]),
         median=float(quantiles[1]),
         p95=float(quantiles[2]),
-        affected_km2=affected,
-        affected_low=min(float(low), affected),
-        affected_high=max(float(high), affected),
+        affected_km2=float(affected),
+        affected_low=float(low),
+        affected_high=float(high),
     )
 
 
@@ -180,13 +189,25 @@ def _cells(
         count = int(h.sum())
         group[h] = number.ravel()[start : start + count]
         start += count
-        means.append(track_means(track, group, len(occupied)))
+        means.append(track_means(track, group, len(occupied), least_excess=_excess(track, h, cell)))
     rate, std = np.stack([m.mean for m in means]), np.stack([m.std for m in means])
     share = track_shares(std, datum.between_std)
     combined: FloatArray = np.nansum(share * (rate - datum.bias[:, None]), axis=0)
     errors = combined_errors(means, [t.correlation.lengths for t in tracks], share, datum.between_std)
     position = np.asarray((occupied + 0.5) * cell, np.float64)
     return combined, errors, position
+
+
+def _excess(track: TrackRates, held: npt.NDArray[np.bool_], cell: float) -> float:
+    """Usual scatter of points beyond their errors in the smallest squares that hold ten points (else five) often."""
+    for least, side in product((2 * FEWEST_IN_GROUP, FEWEST_IN_GROUP), _SQUARES):
+        column, row = (np.floor(c / (side * cell)) for c in (track.points.easting[held], track.points.northing[held]))
+        _, number, count = np.unique(np.column_stack([column, row]), axis=0, return_inverse=True, return_counts=True)
+        if np.count_nonzero(count >= least) >= FEWEST_GROUPS:
+            group = np.full(track.points.n_points, -1)
+            group[held] = number.ravel()
+            return group_excess(track, group)
+    return 0.0
 
 
 def _covariance(errors: BinErrors, rows: npt.NDArray[np.int64], position: FloatArray) -> FloatArray:

@@ -19,7 +19,9 @@ from subside.ops.corridor.tracks import TrackRates
 FloatArray = npt.NDArray[np.float64]
 
 _STRETCH: Final = 100.0
-_FEWEST_STRETCHES: Final = 20
+FEWEST_GROUPS: Final = 20
+"""Fewest groups of points that tell how much points usually scatter."""
+
 _CHANCE: Final = 0.25
 
 
@@ -283,12 +285,17 @@ def usual_excess(track: TrackRates, *, half_width: float) -> float:
     chainage = track.positions.chainage
     group = np.full(len(chainage), -1)
     group[held] = np.floor((chainage[held] - chainage[held].min()) / _STRETCH)
-    surplus = track_means(track, group, int(group.max()) + 1).surplus
+    return group_excess(track, group)
+
+
+def group_excess(track: TrackRates, group: npt.NDArray[np.int64]) -> float:
+    """Median scatter beyond errors of the points in groups of five or more, m/yr, as :func:`usual_excess`."""
+    surplus = track_means(track, group, int(group.max(initial=-1)) + 1).surplus
     known = np.isfinite(surplus)
-    if known.sum() < _FEWEST_STRETCHES:
+    if known.sum() < FEWEST_GROUPS:
         return 0.0
     usual = float(np.median(surplus[known]))
-    return float(np.sqrt(usual)) if usual > _CHANCE * float(np.median(track.std[held] ** 2)) else 0.0
+    return float(np.sqrt(usual)) if usual > _CHANCE * float(np.median(track.std[group >= 0] ** 2)) else 0.0
 
 
 def track_means(
