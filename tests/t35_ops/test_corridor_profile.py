@@ -12,7 +12,7 @@ from subside.ops.corridor.bins import make_bins
 from subside.ops.corridor.combine import track_biases
 from subside.ops.corridor.grouped import GroupRows, grouped_means
 from subside.ops.corridor.profile import make_profile, side_difference, track_means, usual_excess
-from subside.ops.corridor.tracks import vertical_rates
+from subside.ops.corridor.tracks import same_component, vertical_rates
 from subside.ops.point_covariance import robust_mean
 
 
@@ -217,6 +217,13 @@ def test_line_of_sight_becomes_vertical_only_where_it_is_known() -> None:
     blind = replace(points, los=np.full_like(points.los, np.nan))
     factor, _, component = vertical_rates(blind)
     assert component == "line of sight" and (factor == 1).all()
+    mixed = [as_track(points, straight(1000.0)), as_track(blind, straight(1000.0))]
+    same_component(mixed[:1] * 2)
+    same_component(mixed[1:] * 2)
+    with pytest.raises(ArgumentError, match="must all have lines of sight, or none"):
+        same_component(mixed)
+    with pytest.raises(ArgumentError, match="upward part"):
+        vertical_rates(replace(points, los=np.tile([1.0, 0.0, 0.0], (points.n_points, 1))))
     with pytest.raises(ArgumentError, match="velocity_std"):
         vertical_rates(replace(points, velocity_std=np.full(points.n_points, np.nan)))
 

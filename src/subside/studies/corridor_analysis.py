@@ -21,7 +21,7 @@ from subside.ops.corridor.polygons import PolygonStatistics, TrackDatum, polygon
 from subside.ops.corridor.profile import Profile, SideDifference, make_profile, side_difference
 from subside.ops.corridor.slopes import ChordValues, chord_curvature, chord_slopes
 from subside.ops.corridor.smooth import SmoothProfile, smooth_profile
-from subside.ops.corridor.tracks import TrackRates, vertical_rates
+from subside.ops.corridor.tracks import TrackRates, same_component, vertical_rates
 from subside.ops.corridor.zones import Zones, find_zones
 from subside.ops.point_covariance import fit_error_correlation, independent_errors
 from subside.studies.corridor_limits import LimitResult, compare_limits
@@ -155,6 +155,7 @@ def analyse_corridor(
     """
     messages: list[str] = []
     tracks = tuple(_track(p, line, parameters, messages) for p in points)
+    same_component(tracks)
     _note_crossings(line, messages)
     _note_structures(line, context.structures, messages)
     coverage = measure_coverage(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,9 +69,15 @@ def vertical_rates(points: PointSet) -> tuple[FloatArray, FloatArray, Literal["v
     Raises
     ------
     ArgumentError
-        If no point has a standard deviation.
+        If no point has a standard deviation, or lines of sight are known but none looks up (an east component).
     """
     up = points.los[:, 2]
+    if np.isfinite(up).any() and not (up > 0).any():
+        raise ArgumentError(
+            f"`los` of {points.name} must have an upward part for rates to tell of sinking, got none above 0: a "
+            "component of east or north motion cannot be read as a profile of sinking; give the vertical component "
+            "or a line of sight"
+        )
     known = np.isfinite(up) & (up > 0)
     component: Literal["vertical", "line of sight"] = "vertical" if known.any() else "line of sight"
     factor = 1.0 / np.where(known, up, np.mean(up[known])) if known.any() else np.ones(points.n_points)
@@ -82,3 +89,25 @@ def vertical_rates(points: PointSet) -> tuple[FloatArray, FloatArray, Literal["v
             "deviations no interval can be given: add the column velocity_std"
         )
     return factor, np.where(usable, std, std[usable].max()) * factor, component
+
+
+def same_component(tracks: Sequence[TrackRates]) -> None:
+    """Refuse tracks of which some are vertical and others along a line of sight that is not known.
+
+    Parameters
+    ----------
+    tracks : sequence of TrackRates
+        Those of one line.
+
+    Raises
+    ------
+    ArgumentError
+        If components differ: their mean would be neither, and their difference no disagreement.
+    """
+    blind = [t.name for t in tracks if t.component == "line of sight"]
+    if 0 < len(blind) < len(tracks):
+        raise ArgumentError(
+            f"`points` must all have lines of sight, or none, to be combined, got none for {', '.join(blind)}: rates "
+            "along an unknown line of sight and vertical ones have no mean; give columns los_east, los_north and "
+            "los_up, or leave the set out"
+        )
