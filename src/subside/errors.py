@@ -42,6 +42,10 @@ class ProjectError(SubsideError):
     """The project folder, its configuration or the requested stage cannot be used."""
 
 
+class PortError(SubsideError):
+    """A port of this machine cannot be opened; the message names one that can."""
+
+
 class BudgetError(SubsideError):
     """The memory or disk granted is below the floor of a stage."""
 

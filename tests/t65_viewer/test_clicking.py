@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,12 +218,38 @@ def test_keyboard_and_phone(two_tracks: ViewerData, serving: Serving, browser: O
     assert page.complaints() == []
 
 
-def test_without_a_correlation_the_page_warns(two_tracks: ViewerData, serving: Serving, browser: Opening) -> None:
-    points = two_tracks.sets[0]
+def test_strange_names_gaps_empty_tracks_and_no_correlation(
+    two_tracks: ViewerData, serving: Serving, browser: Opening
+) -> None:
+    attack = "<img src=x onerror='window.hit=1'>"
+    plain = two_tracks.sets[0]
+    points = replace(
+        plain,
+        name=f"@t142 {attack}",
+        point_id=np.array([f"={k}+1" for k in range(plain.n_points)], object),
+        displacement=np.full((plain.n_points, len(plain.dates)), np.nan, np.float32),
+    )
+    empty = replace(two_tracks.sets[1].subset(np.zeros(1500, bool)), name="empty")
+    data = ViewerData.from_points(
+        [points, empty],
+        sites={attack: (115.4, 35.2)},
+        polygons={f"</script>{attack}": [(115.4, 35.2), (115.41, 35.2), (115.4, 35.21)]},
+    ).titled(attack)
     page = browser()
-    page.open(serving(ViewerData.from_points([points])))
-    row = lonely(points, points.subset(np.arange(1)))[1]
-    wait_series(page, lambda: page.click_map(points.longitude[row], points.latitude[row]))
+    page.open(serving(data))
+    assert page.text("track-n-1") == "0 of 0"
+    assert page.text("title") == attack
+    row = lonely(plain, plain.subset(np.arange(1)))[1]
+    entry = wait_series(page, lambda: page.click_map(points.longitude[row], points.latitude[row]))[0]
+    assert entry["label"] == f"={row}+1"
+    assert np.isnan(values_of(entry)).all()
+    assert page.text("series-note") == "Every displacement is unknown: nothing to draw."
+    page.js("URL.createObjectURL = (blob) => { blob.text().then((t) => { window.saved = t; }); return '#'; }")
+    page.press("series-save")
+    page.wait("return window.saved")
+    line = page.js("return window.saved").split("\n")[1]
+    assert line == f'"\'={row}+1","\'@t142 {attack}",{points.dates[0]},,{points.displacement_std[row, 0] * 1000:.2f}'
+
     before = page.js("return document.body.dataset.reference || ''")
     page.press("series-reference")
     page.wait("return (document.body.dataset.reference || '') !== arguments[0]", before)
@@ -231,3 +258,22 @@ def test_without_a_correlation_the_page_warns(two_tracks: ViewerData, serving: S
     assert entry["rate"] == pytest.approx(0.0, abs=1e-6)
     assert entry["sigma"] == pytest.approx(points.velocity_std[row] * 1000, rel=1e-5), "not adjusted, and said so"
     assert not page.js("return document.getElementById('profile').hidden === false")
+
+    page.press("tool-polygon")
+    corners = [(115.395, 35.197), (115.405, 35.203), (115.405, 35.197), (115.395, 35.203)]
+    for corner in corners[:-1]:
+        page.click_map(*corner)
+    entry = wait_series(page, lambda: page.click_map(*corners[-1], double=True))[0]
+    assert "sides of the area cross" in page.text("hint")
+    assert "sides of the area cross" in page.text("series-note")
+    ring = page.js("return Subside.app.state.entries[0].ring.map(p => Subside.app.projection.inverse(...p))")
+    wings = shapely.polygonize([shapely.node(shapely.LinearRing(ring))])
+    inside = shapely.contains_xy(shapely.union_all(wings), plain.longitude, plain.latitude)
+    assert sorted(entry["rows"]) == np.flatnonzero(shown(plain) & inside).tolist()
+
+    page.fill("filter-coherence", 1)
+    assert page.text("count") == "0 of 3,000 points shown: none passes the filters"
+    page.click_map(points.longitude[row], points.latitude[row])
+    page.wait("return document.getElementById('hint').textContent === 'No point is shown: loosen the filters.'")
+    assert page.js("return [window.hit || null, document.querySelectorAll('img').length]") == [None, 0]
+    assert page.complaints() == []

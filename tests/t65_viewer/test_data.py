@@ -121,6 +121,9 @@ def test_no_points_and_poles_are_refused() -> None:
     with pytest.raises(ArgumentError, match="at least one set"):
         ViewerData.from_points([])
     points = make_points("a", 5, seed=1)
+    none = points.subset(np.zeros(5, bool))
+    with pytest.raises(ArgumentError, match="none in any set"):
+        ViewerData.from_points([none, none])
     with pytest.raises(ArgumentError, match="85 degrees"):
         ViewerData.from_points([replace(points, latitude=np.full(5, 88.0))])
 
@@ -189,6 +192,28 @@ def test_a_static_export_replaces_nothing_but_its_like(two_tracks: ViewerData, t
     with pytest.raises(ArgumentError, match=r"at most 1,000 points, got 4,500 .*subside serve"):
         export_static(two_tracks, tmp_path / "other", max_points=1000)
     assert not (tmp_path / "other").exists()
+
+
+def test_a_track_without_points_is_shown_beside_others(tmp_path: Path) -> None:
+    points = make_points("a", 30, seed=1)
+    data = ViewerData.from_points([points.subset(np.zeros(30, bool)), points])
+    assert [s["n"] for s in data.manifest()["sets"]] == [0, 30]
+    assert data.n_blocks(0) == 0
+    assert data.column(0, "xy") == b""
+    assert data.origin == ViewerData.from_points([points]).origin
+    folder = export_static(data, tmp_path / "map").parent
+    assert read_script(folder / "data/0/rate.js") == ""
+    assert not (folder / "data/0/block").exists()
+
+
+def test_series_that_are_all_unknown_are_exported_as_gaps(tmp_path: Path) -> None:
+    points = make_points("a", 30, seed=1)
+    gone = np.full((30, 24), np.nan, np.float32)
+    data = ViewerData.from_points([replace(points, displacement=gone, displacement_std=gone, velocity=gone[:, 0])])
+    json.dumps(data.manifest(), allow_nan=False)
+    block = read_script(export_static(data, tmp_path / "map").parent / "data/0/block/0.js")
+    assert set(np.frombuffer(base64.b64decode(block["displacement"]), "<i2")) == {-32768}
+    assert set(np.frombuffer(base64.b64decode(block["std"]), "u1")) == {255}
 
 
 def test_points_without_series_are_exported(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from subside.errors import ArgumentError
+from subside.errors import ArgumentError, PortError
 from subside.viewer import ViewerData, make_server, serve
 from subside.viewer.data import BLOCK_ROWS
 from subside.viewer.server import ASSETS
@@ -117,12 +118,34 @@ def test_a_port_in_use_and_bad_ports_are_said(two_tracks: ViewerData) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(ArgumentError, match=rf"{port} is in use.*--port"):
+        with pytest.raises(PortError, match=rf"{port} of 127.0.0.1 is in use.*--port") as caught:
             serve(two_tracks, port=port)
+        free = int(re.findall(r"--port (\d+)", str(caught.value))[0])
+        assert free > port
+        make_server(two_tracks, port=free).server_close()
     with pytest.raises(ArgumentError, match="65535"):
         make_server(two_tracks, port=70_000)
     with pytest.raises(ArgumentError, match="host"):
         make_server(two_tracks, host="192.0.2.1", port=0)
+
+
+def test_a_port_in_use_ends_the_command_with_status_1(
+    two_tracks: ViewerData, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from subside.cli import main
+
+    monkeypatch.setattr("subside.viewer.project.project_data", lambda path: two_tracks)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        monkeypatch.setattr(sys, "argv", ["subside", "serve", "anything", "--port", str(other.getsockname()[1])])
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert end.value.code == 1
+    message = capsys.readouterr().err
+    assert message.startswith("error: port ")
+    assert "which is free" in message
+    assert "Traceback" not in message
 
 
 _PROGRAM = """

@@ -128,6 +128,8 @@ class ViewerData:
         """Check that every list has one entry a set and that the points fit a Mercator map."""
         if not self.sets:
             raise ArgumentError("`sets` must hold at least one set of points, got none")
+        if not self.n_points:
+            raise ArgumentError("`sets` must hold at least one point, got none in any set")
         for name in ("chainage", "correlation"):
             if len(getattr(self, name)) != len(self.sets):
                 raise ArgumentError(f"`{name}` must have {len(self.sets)} entries, got {len(getattr(self, name))}")
@@ -137,7 +139,7 @@ class ViewerData:
                     f"`chainage` of {points.name} must be two arrays of {points.n_points} values, "
                     f"got shapes {[a.shape for a in along]}"
                 )
-            if np.abs(points.latitude).max() > _GEOGRAPHIC_LIMIT:
+            if np.abs(points.latitude).max(initial=0.0) > _GEOGRAPHIC_LIMIT:
                 raise ArgumentError(f"`latitude` of {points.name} must be within 85 degrees, the limit of the map")
 
     @classmethod
@@ -230,8 +232,9 @@ class ViewerData:
     @property
     def origin(self) -> Origin:
         """Middle of the extent of the points."""
-        longitude = [f(points.longitude) for points in self.sets for f in (np.min, np.max)]
-        latitude = [f(points.latitude) for points in self.sets for f in (np.min, np.max)]
+        sets = [points for points in self.sets if points.n_points]
+        longitude = [f(points.longitude) for points in sets for f in (np.min, np.max)]
+        latitude = [f(points.latitude) for points in sets for f in (np.min, np.max)]
         return Origin((min(longitude) + max(longitude)) / 2, (min(latitude) + max(latitude)) / 2)
 
     def column_names(self, k: int) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import re
+import socket
 import webbrowser
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from subside.errors import ArgumentError, SubsideError
+from subside.errors import ArgumentError, PortError, SubsideError
 from subside.viewer.data import ViewerData
 
 log = logging.getLogger("subside")
@@ -50,6 +51,13 @@ _JSON: Final = "application/json; charset=utf-8"
 _COLUMN: Final = re.compile(r"/data/([0-9]{1,4})/([a-z]{1,16})\.bin")
 _BLOCK: Final = re.compile(r"/data/([0-9]{1,4})/block/([0-9]{1,7})\.bin")
 _NAMES: Final = re.compile(r"/data/([0-9]{1,4})/block/([0-9]{1,7})\.json")
+_TAKEN: Final = {
+    errno.EADDRINUSE: "is in use: is the viewer running already?",
+    errno.EACCES: "may be opened by an administrator only.",
+}
+_LARGEST_PORT: Final = 65_535
+_LEAST_PORT: Final = 1024
+_PORTS_TRIED: Final = 200
 
 
 def asset(name: str) -> bytes:
@@ -182,20 +190,34 @@ def make_server(data: ViewerData, *, host: str = "127.0.0.1", port: int = 8765) 
     Raises
     ------
     ArgumentError
-        If the port is in use, not allowed or out of range, or the host is unknown.
+        If the port is out of range, or the host is not one of this machine.
+    PortError
+        If the port is in use or not allowed; the next one that is free is named.
     """
-    if not 0 <= port <= 65_535:
-        raise ArgumentError(f"`port` must be from 0 to 65535, got {port}")
+    if not 0 <= port <= _LARGEST_PORT:
+        raise ArgumentError(f"`port` must be from 0 to {_LARGEST_PORT}, got {port}")
     try:
         return ViewerServer((host, port), data)
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise ArgumentError(
-                f"`port` must be free, and {port} is in use: is the viewer running already? Give another with --port."
+        if error.errno in _TAKEN:
+            raise PortError(
+                f"port {port} of {host} {_TAKEN[error.errno]} Give `--port {_next_free(host, port)}`, which is free"
             ) from error
-        if error.errno == errno.EACCES:
-            raise ArgumentError(f"`port` must be one you may open, got {port}. Give one above 1023.") from error
         raise ArgumentError(f"`host` must be an address of this machine, got {host!r} ({error})") from error
+
+
+def _next_free(host: str, port: int) -> int:
+    """First free port above one and above those that only administrators open; 0, which takes any, where none is."""
+    start = max(port + 1, _LEAST_PORT)
+    for trial in range(start, min(start + _PORTS_TRIED, _LARGEST_PORT + 1)):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                one.bind((host, trial))
+            except OSError:
+                continue
+            return trial
+    return 0
 
 
 def serve(
@@ -221,7 +243,7 @@ def serve(
 
     Raises
     ------
-    ArgumentError
+    ArgumentError, PortError
         As :func:`make_server`.
     """
     with make_server(data, host=host, port=port) as server:

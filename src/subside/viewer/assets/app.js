@@ -3,9 +3,10 @@
 (function () {
   const S = Subside.statistics, source = Subside.source, charts = Subside.charts;
   const $ = (id) => document.getElementById(id);
-  const REACH_PX = 14, NEAR_M = 100, MOST_SERIES = 6, MOST_ROWS = 20000, REFERENCE_SAMPLE = 32, MOST_BINS = 4000, LEAST_IN_BIN = 3, MOST_NAMES = 12;
+  const REACH_PX = 14, NEAR_M = 100, MOST_SERIES = 6, MOST_ROWS = 20000, MOST_BLOCKS = 64, REFERENCE_SAMPLE = 32, MOST_BINS = 4000, LEAST_IN_BIN = 3, MOST_NAMES = 12;
   const state = { manifest: null, sets: [], reference: null, entries: [], tool: "select", ring: [], turn: 0, serial: 0,
     colour: "rate", ranges: {}, filters: { coherence: 0, sigma: Infinity, kinds: new Set(), flags: 0 }, bins: null, mark: null };
+  const CROSSING = "The sides of the area cross: what they enclose twice is left out.";
   let map = null, projection = null, seriesChart = null, profileChart = null;
 
   const signed = (v, digits = 1) => (Number.isFinite(v) ? (v < 0 ? "−" : "+") + Math.abs(v).toFixed(digits) : "unknown");
@@ -111,7 +112,7 @@
     }
     const shown = state.sets.reduce((sum, s) => sum + s.visible.length, 0);
     const all = state.sets.reduce((sum, s) => sum + s.meta.n, 0);
-    $("count").textContent = `${count(shown)} of ${count(all)} points shown`;
+    $("count").textContent = `${count(shown)} of ${count(all)} points shown${shown ? "" : ": none passes the filters"}`;
     state.sets.forEach((set) => { $(`track-n-${set.k}`).textContent = `${count(set.visible.length)} of ${count(set.meta.n)}`; });
   }
 
@@ -261,11 +262,14 @@
   function onClick(at, isAdded, reach = REACH_PX * map.metresPerPixel()) {
     if (state.tool === "polygon") { addCorner(at); return; }
     const found = nearest(at, reach);
+    if (!found && !isAnyShown()) { say("No point is shown: loosen the filters."); return; }
     if (!found) { say(`There is no point shown within ${plain(reach * projection.ground(at[1]), 0)} m of the place clicked.`); return; }
     say("");
     if (state.tool === "reference") { setTool("select"); referTo(pointReference(found)); return; }
     select(found.k, found.row, isAdded || $("series-add").checked);
   }
+
+  const isAnyShown = () => state.sets.some((set) => set.visible.length);
 
   function addCorner(at) {
     const last = state.ring[state.ring.length - 1];
@@ -328,7 +332,8 @@
       const rows = S.rowsInside(ring, set.xy, set.visible);
       if (rows.length) entries.push({ id: ++state.serial, k: set.k, rows, ring, label: `mean of ${count(rows.length)} points, ${set.meta.name}` });
     }
-    if (!entries.length) { say("There is no point shown in this area."); drawOverlays(); return; }
+    if (!entries.length) { say(isAnyShown() ? "There is no point shown in this area." : "No point is shown: loosen the filters."); drawOverlays(); return; }
+    if (S.isCrossing(ring)) say(CROSSING);
     await addEntries(entries, $("series-add").checked);
   }
 
@@ -348,10 +353,12 @@
     return { values, std: isStdKnown ? S.deviation(set, rows, reference, readStd, width) : null };
   }
 
+  const fewBlocks = (rows) => S.thinnedByBlocks(rows, state.manifest.block_rows, MOST_BLOCKS, MOST_ROWS);
+
   async function compute(entry) {
     const set = state.sets[entry.k], reference = state.reference && state.reference.rows[set.k];
     const rate = combine(set, entry.rows, (i) => [set.rate[i]], (i) => [set.sigma[i]], 1, true);
-    const rows = S.thinned(entry.rows, MOST_ROWS), width = set.meta.days.length;
+    const rows = fewBlocks(entry.rows), width = set.meta.days.length;
     const found = await source.series(entry.k, set.meta, state.manifest.block_rows, reference ? [...rows, ...reference] : rows);
     const series = set.meta.n_blocks
       ? combine(set, rows, (i) => found.displacement.get(i), (i) => found.std.get(i), width, set.meta.has_std) : { values: [], std: null };
@@ -396,8 +403,10 @@
 
   function seriesNote(entries, drawn) {
     const notes = [];
-    if (!drawn.length) notes.push("There are rates only: no displacement series.");
-    else if (drawn.some((e) => e.std)) notes.push(`Band: 95 % (±1.96 σ), σ relative to the first date. ${state.manifest.sign}.`);
+    if (!drawn.length) {
+      notes.push(entries.some((e) => e.days.length) ? "Every displacement is unknown: nothing to draw." : "There are rates only: no displacement series.");
+    } else if (drawn.some((e) => e.std)) notes.push(`Band: 95 % (±1.96 σ), σ relative to the first date. ${state.manifest.sign}.`);
+    if (entries.some((e) => e.ring && S.isCrossing(e.ring))) notes.push(CROSSING);
     if (drawn.some((e) => !e.std)) notes.push("The standard deviation of the displacements is unknown: no band.");
     if (entries.some((e) => e.ring)) {
       const models = entries.filter((e) => e.ring).map((e) => state.sets[e.k].meta.correlation);
@@ -405,7 +414,8 @@
         ? `σ of a mean knows the correlation of its points' errors (${models[0].basis}).`
         : "How the errors of points are correlated is not known: σ of a mean is that of one point, an upper bound.");
     }
-    if (entries.some((e) => e.n_used < e.rows.length)) notes.push(`Series of areas are means of ${count(MOST_ROWS)} points spread evenly over those inside.`);
+    const thinned = entries.filter((e) => e.n_used < e.rows.length).map((e) => `${count(e.n_used)} of ${count(e.rows.length)}`);
+    if (thinned.length) notes.push(`Series of large areas are means of points spread evenly over those inside (${thinned.join(", ")}): ${MOST_BLOCKS} blocks are read at most.`);
     return notes.join(" ");
   }
 
@@ -444,10 +454,10 @@
 
   function saveSeries() {
     const rows = ["series,track,date,displacement_mm,standard_deviation_mm"];
-    const cell = (v) => (Number.isFinite(v) ? v.toFixed(2) : "");
+    const decimal = (v) => (Number.isFinite(v) ? v.toFixed(2) : "");
     for (const e of state.entries) {
-      const label = `"${e.label.replaceAll('"', '""')}","${state.sets[e.k].meta.name.replaceAll('"', '""')}"`;
-      e.days.forEach((day, t) => rows.push([label, dateOf(day), cell(e.values[t]), e.std ? cell(e.std[t]) : ""].join(",")));
+      const label = `${S.cell(e.label)},${S.cell(state.sets[e.k].meta.name)}`;
+      e.days.forEach((day, t) => rows.push([label, dateOf(day), decimal(e.values[t]), e.std ? decimal(e.std[t]) : ""].join(",")));
     }
     const link = make("a", null, { href: URL.createObjectURL(new Blob([rows.join("\n") + "\n"], { type: "text/csv" })), download: "series.csv" });
     link.click();
@@ -476,7 +486,7 @@
   async function referTo(reference) {
     const usable = reference && reference.rows.map((rows, k) => rows && rows.filter((i) => Number.isFinite(state.sets[k].rate[i])));
     if (reference && !usable.some((rows) => rows && rows.length)) { say("The rate there is unknown: it cannot be the reference."); return; }
-    state.reference = reference && { ...reference, rows: usable.map((rows) => (rows && rows.length ? S.thinned(rows, MOST_ROWS) : null)) };
+    state.reference = reference && { ...reference, rows: usable.map((rows) => (rows && rows.length ? fewBlocks(rows) : null)) };
     state.sets.forEach(shiftRates);
     describeReference();
     refresh();

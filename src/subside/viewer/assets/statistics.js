@@ -79,9 +79,39 @@ Subside.statistics = (function () {
     };
   }
 
-  function thinned(rows, largest) {
-    if (rows.length <= largest) return rows;
-    return Array.from({ length: largest }, (_, i) => rows[Math.floor((i * rows.length) / largest)]);
+  /* Whether two sides of a ring cross. */
+  function isCrossing(ring) {
+    const n = ring.length;
+    const turn = (a, b, c) => Math.sign((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]));
+    for (let i = 0; i < n; i++) {
+      for (let j = i + 2; j < n; j++) {
+        if (i === 0 && j === n - 1) continue;
+        const [a, b, c, d] = [ring[i], ring[i + 1], ring[j], ring[(j + 1) % n]];
+        if (turn(a, b, c) * turn(a, b, d) < 0 && turn(c, d, a) * turn(c, d, b) < 0) return true;
+      }
+    }
+    return false;
+  }
+
+  /* Places of at most `largest` items spread evenly over `n`. */
+  function spread(n, largest) {
+    const length = Math.min(n, largest);
+    return Int32Array.from({ length }, (_, i) => Math.floor((i * n) / length));
+  }
+
+  const thinned = (rows, largest) => (rows.length <= largest ? rows : Array.from(spread(rows.length, largest), (i) => rows[i]));
+
+  /* Rows of at most `mostBlocks` blocks of `blockRows` points, blocks and rows spread evenly. */
+  function thinnedByBlocks(rows, blockRows, mostBlocks, mostRows) {
+    const touched = [...new Set(rows.map((row) => Math.floor(row / blockRows)))];
+    if (touched.length <= mostBlocks) return thinned(rows, mostRows);
+    const kept = new Set(thinned(touched, mostBlocks));
+    return thinned(rows.filter((row) => kept.has(Math.floor(row / blockRows))), mostRows);
+  }
+
+  /* A cell of a table that no spreadsheet takes for a formula. */
+  function cell(text) {
+    return `"${(/^\s*[=+\-@]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
   }
 
   function between(set, rho, i, j) {
@@ -152,5 +182,5 @@ Subside.statistics = (function () {
     return result;
   }
 
-  return { projection, rowsInside, quantile, correlation, thinned, between, deviation, meanOf, bytes };
+  return { projection, rowsInside, quantile, isCrossing, spread, thinned, thinnedByBlocks, cell, correlation, between, deviation, meanOf, bytes };
 })();
