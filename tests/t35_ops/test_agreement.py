@@ -12,7 +12,7 @@ from subside.ops.cells import CellMembers, Grid, cell_means
 from subside.ops.point_covariance import ErrorCorrelation, independent_errors
 from subside.ops.resampling import Bootstrap, block_size, block_stretch, spatial_blocks, spatial_correlation
 from subside.ops.two_tracks.agreement import AgreementOptions, compare_tracks
-from subside.ops.two_tracks.common_rates import common_span, fit_span
+from subside.ops.two_tracks.common_rates import common_span, fit_span, vertical_rates
 from subside.ops.two_tracks.deming import deming_line, moments
 from subside.ops.two_tracks.interpolation import interpolate
 from subside.ops.two_tracks.sensitivity import sensitivity
@@ -174,6 +174,15 @@ def test_rates_without_series_are_compared_as_given_and_it_is_said(pair) -> None
     assert any("no displacement series" in n for n in found.notes)
     assert any("takes the errors of both tracks for alike" in n for n in found.notes)
     assert found.statistics.pearson.value > 0.9
+
+
+def test_rates_as_given_need_no_dates(pair) -> None:
+    few = replace(pair[0], dates=pair[0].dates[:3], displacement=np.asarray(pair[0].displacement)[:, :3])
+    found = vertical_rates(few, None)
+    assert found.sigma == "stated" and np.isnan(found.autocorrelation) and np.isnan(found.temporal_std).all()
+    np.testing.assert_allclose(found.velocity, few.velocity / few.los[:, 2])
+    with pytest.raises(ArgumentError, match="compare the rates as given"):
+        vertical_rates(few, (few.dates[0], few.dates[-1]))
 
 
 def test_flagged_points_are_left_out(pair) -> None:

@@ -19,6 +19,7 @@ SEASON_MIN_YEARS: Final = 1.5
 
 _BLOCK: Final = 32_768
 _SEASON_MIN_DATES: Final = 8
+_LEAST_DATES: Final = 4
 _TEMPORAL_EXCESS: Final = 1.2
 _LARGEST_AUTOCORRELATION: Final = 0.95
 
@@ -236,7 +237,8 @@ def vertical_rates(
     UnknownQuantityError
         If lines of sight are unknown.
     ArgumentError
-        For an unknown choice, or too few dates in the span.
+        For an unknown choice, or too few dates in the span. Rates as given need no dates: with fewer than
+        four only the stated standard deviation is known.
     """
     if sigma not in ("auto", "stated", "temporal"):
         raise ArgumentError(f'`sigma` must be "auto", "stated" or "temporal", got {sigma!r}')
@@ -248,7 +250,7 @@ def vertical_rates(
         )
     up = np.where(up > 0, up, np.nan)
     unknown = np.full(points.n_points, np.nan)
-    if points.has_series:
+    if points.has_series and (span is not None or len(points.dates) >= _LEAST_DATES):
         whole = fit_span(points, points.dates[0], points.dates[-1])
         is_whole = span is None or (span[0] <= points.dates[0] and span[1] >= points.dates[-1])
         fit = whole if is_whole or span is None else fit_span(points, *span)
