@@ -206,6 +206,31 @@ def test_acceleration_and_season_of_bins() -> None:
     assert np.isnan(short.acceleration).all() and np.isnan(short.years)
 
 
+@pytest.mark.parametrize("rho", [0.0, 0.6])
+def test_acceleration_under_noise_that_is_alike_in_time_gives_few_false_alarms(rho: float) -> None:
+    from dataclasses import replace
+
+    line = straight(6_000.0)
+    bins = make_bins(line, 50.0)
+    points = make_points(line, _flat, half_width=150, density=300, n_dates=60)
+    bin_of = ((points.easting - points.easting.min()) // 50).astype(int)
+    z = []
+    for seed in range(6):
+        white = np.random.default_rng(seed).standard_normal((bin_of.max() + 1, 60))
+        noise = np.empty_like(white)
+        noise[:, 0] = white[:, 0]
+        for k in range(1, 60):
+            noise[:, k] = rho * noise[:, k - 1] + np.sqrt(1 - rho**2) * white[:, k]
+        series = np.asarray(points.displacement + 0.003 * noise[bin_of], np.float32)
+        track = as_track(replace(points, displacement=series), line)
+        got = fit_bin_series([track], make_profile([track], bins, half_width=150.0))
+        z.append(got.acceleration / got.acceleration_std)
+    pulls = np.concatenate(z)
+    pulls = pulls[np.isfinite(pulls)]
+    assert 0.90 <= np.mean(np.abs(pulls) < 1.96) <= 0.98, np.mean(np.abs(pulls) < 1.96)
+    assert 0.85 < np.std(pulls) < 1.15, np.std(pulls)
+
+
 def test_line_of_sight_becomes_vertical_only_where_it_is_known() -> None:
     from dataclasses import replace
 

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
+from scipy.stats import t as student
 
 from subside.conventions import DAYS_PER_YEAR
 from subside.model.series_rows import read_rows, row_blocks
@@ -20,6 +21,8 @@ FloatArray = npt.NDArray[np.float64]
 _LEAST_DATES: Final = 12
 _LEAST_YEARS: Final = 1.5
 _SPARE: Final = 3
+_NORMAL_95: Final = 1.959964
+_TRIALS: Final = np.concatenate([np.arange(0.0, 0.9, 0.05), [0.9, 0.93, 0.95]])
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,9 @@ def fit_bin_series(tracks: Sequence[TrackRates], profile: Profile) -> BinSeries:
     """Fit a parabola and an annual term to the mean series of every bin.
 
     The series of the points of a bin are averaged with the weights of its rate. The standard deviations are those of
-    least squares with the bin's own residual, times ``sqrt((1 + r) / (1 - r))`` with ``r`` the median correlation of
-    residuals of successive dates (Zieba 2010, Metrol. Meas. Syst. 17). Tracks are combined by inverse variance.
+    least squares with the bin's own residual under first-order autoregression, whose coefficient is the one that makes
+    residuals of successive dates as alike as their median over the bins: residuals are less alike than the noise they
+    are left of. They hold for 95 % intervals of 1.96 of them (Student's t). Tracks are combined by inverse variance.
 
     Parameters
     ----------
@@ -153,9 +157,34 @@ def _fit(series: FloatArray, years: FloatArray) -> tuple[FloatArray, FloatArray]
     beta = np.einsum("bij,bj->bi", inverse, y @ design)
     residual = (y - beta @ design.T) * w
     square = (residual**2).sum(axis=1) / (w.sum(axis=1) - design.shape[1])
-    lagged = (residual[:, 1:] * residual[:, :-1]).sum(axis=1) / np.maximum((residual**2).sum(axis=1), 1e-30)
-    r = float(np.clip(np.median(lagged), 0.0, 0.95))
+    power = (residual**2).sum(axis=1)
+    lagged = (residual[:, 1:] * residual[:, :-1]).sum(axis=1) / np.maximum(power, 1e-30)
+    factor = _autocorrelation_factor(design, float(np.median(lagged)))
     value[:, enough] = beta[:, 2:].T
     diagonal = np.einsum("bii->bi", inverse)[:, 2:]
-    variance[:, enough] = (diagonal * square[:, None] * (1 + r) / (1 - r)).T
+    variance[:, enough] = (diagonal * square[:, None] * factor).T
     return value, variance
+
+
+def _autocorrelation_factor(design: FloatArray, lagged: float) -> FloatArray:
+    """Variance of the terms under the autoregression whose residuals would be as alike, over that of white ones, (3,).
+
+    Residuals of a fit are less alike than the noise, and smaller: both are taken from the projection of the fit.
+    They also tell their variance from fewer free values (Satterthwaite), so that 1.96 becomes Student's quantile.
+    """
+    n, p = design.shape
+    inverse = np.linalg.pinv(design.T @ design)
+    left = np.eye(n) - design @ inverse @ design.T
+    lag = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    like, factor = np.empty(len(_TRIALS)), np.empty((len(_TRIALS), p))
+    for k, r in enumerate(_TRIALS):
+        noise = r**lag
+        shown = left @ noise @ left
+        like[k] = np.trace(shown, offset=1) / np.trace(shown)
+        spread = inverse @ design.T @ noise @ design @ inverse
+        factor[k] = np.diag(spread) / np.diag(inverse) * (n - p) / np.trace(shown)
+        freedom = np.trace(shown) ** 2 / np.sum(shown**2)
+        factor[k] *= (student.ppf(0.975, freedom) / _NORMAL_95) ** 2
+    rank = np.interp(lagged, np.maximum.accumulate(like), np.arange(len(_TRIALS)))
+    result: FloatArray = np.array([np.interp(rank, np.arange(len(_TRIALS)), f) for f in factor.T[2:]])
+    return result
