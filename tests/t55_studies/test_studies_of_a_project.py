@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import geopandas
+import numpy as np
 import pytest
 from rich.console import Console
 
 from subside.errors import ProjectError
+from subside.io.atomic import read_json
 from subside.io.store import TrackStore
 from subside.stages.configuration import with_values
 from subside.stages.tables import point_geometry
+from subside.studies.inputs import StudyInputs
 from subside.studies.project import STUDIES, ProjectStudy, run_studies
+from two_tracks import bowl, los_of, make_track, still
 
 CONSOLE = Console(quiet=True)
 
@@ -68,13 +74,68 @@ def test_a_change_makes_only_what_depends_on_it_stale(project: Path) -> None:
     assert ProjectStudy.open(project).digest("corridor") != changed["corridor"]
 
 
-def test_a_line_that_cannot_be_read_leaves_the_other_studies_alone(project: Path) -> None:
+@pytest.mark.parametrize("name", StudyInputs.model_fields)
+def test_any_entry_of_the_study_table_makes_a_study_stale(project: Path, name: str) -> None:
+    shutil.copy(project / "line.geojson", project / "another.geojson")
+    before = ProjectStudy.open(project).digest("corridor")
+    other = {"title": "another", "line_crs": "EPSG:32651", "track_names": ["other", "simulated"]}
+    _configure(project, **{name: other.get(name, "another.geojson")})
+    assert ProjectStudy.open(project).digest("corridor") != before
+
+
+def test_the_coordinate_system_beside_a_shapefile_counts(project: Path) -> None:
+    line = geopandas.read_file(project / "line.geojson")
+    line.to_file(project / "line.shp")
+    _configure(project, line="line.shp")
+    before = ProjectStudy.open(project).digest("corridor")
+    assert ProjectStudy.open(project).digest("corridor") == before
+    (project / "line.prj").unlink()
+    assert ProjectStudy.open(project).digest("corridor") != before
+
+
+def _tracks_seen_from(*looks: tuple[float, float]) -> Any:
+    rng = np.random.default_rng(7)
+    points = tuple(
+        make_track(f"t{k}", rng, los=los_of(*look), up=bowl, east=still, n=300, size=(1500.0, 1000.0))
+        for k, look in enumerate(looks)
+    )
+    return SimpleNamespace(points=points, track_names=tuple(p.name for p in points))
+
+
+ASCENDING, STEEPER, DESCENDING = (43.0, -12.0), (34.0, -12.0), (39.0, 192.0)
+
+
+@pytest.mark.parametrize(
+    ("looks", "is_absent"),
+    [
+        ((ASCENDING, STEEPER), True),
+        ((ASCENDING, DESCENDING), False),
+        ((ASCENDING, STEEPER, DESCENDING), False),
+        ((DESCENDING, ASCENDING, STEEPER), False),
+        ((ASCENDING, STEEPER, ASCENDING), True),
+    ],
+)
+def test_east_and_up_are_split_when_any_two_tracks_look_from_two_sides(looks: Any, is_absent: bool) -> None:
+    why = STUDIES["decompose"].absent(_tracks_seen_from(*looks))
+    assert bool(why) == is_absent
+    assert not why or ("at most 9 degrees" in why and "of t0 and t1 holds" in why)
+
+
+def test_a_third_track_from_the_other_side_is_split_and_its_angle_told(tmp_path: Path) -> None:
+    study, made = _tracks_seen_from(ASCENDING, STEEPER, DESCENDING), STUDIES["decompose"]
+    summary = made.run(study, made.parameters(step_days=0.0), tmp_path, CONSOLE) or read_json(tmp_path / "summary.json")
+    assert set(summary["results"]["n_points"]) == {"t0", "t1", "t2"}
+    assert summary["results"]["lines_of_sight_apart_deg"] == pytest.approx(79.9, abs=0.5)
+
+
+def test_a_file_that_cannot_be_read_leaves_the_other_studies_alone(project: Path) -> None:
     run_studies(ProjectStudy.open(project), CONSOLE, names=("corridor",))
-    (project / "line.geojson").write_text("not a line")
+    (project / "structures.csv").write_text("not,structures\n1,2\n")
+    _configure(project, structures="structures.csv")
     outcomes = {o.name: o for o in run_studies(ProjectStudy.open(project), CONSOLE, names=("tracks", "corridor"))}
     assert outcomes["tracks"].is_made and not outcomes["corridor"].is_made
-    assert "line.geojson" in outcomes["corridor"].why
-    assert not (project / "results" / "corridor" / "summary.json").exists(), "the summary of another line stayed"
+    assert "structures.csv" in outcomes["corridor"].why
+    assert not (project / "results" / "corridor" / "summary.json").exists(), "the summary of another request stayed"
 
 
 def test_one_track_is_not_compared(done: Path) -> None:
@@ -87,6 +148,7 @@ def test_one_track_is_not_compared(done: Path) -> None:
     [
         ('[study]\nlien = "a.gpkg"\n', "study.lien"),
         ('[study]\nline = "nowhere.gpkg"\n', "nowhere.gpkg does not exist"),
+        ('[study]\nline = "tracks"\n', "tracks is a folder"),
         ("[study.corridor]\nhalf_width = -1.0\n", "study.corridor.half_width"),
         ("[study]\ncorridor = 3\n", "study.corridor"),
     ],

@@ -16,7 +16,7 @@ from subside.figures.decompose import east_up_figure, east_up_series_figure
 from subside.io.vectors import write_geopackage_layers
 from subside.model.points import PointSet
 from subside.ops.two_tracks.decompose import MAX_INFLATION, DecomposeOptions, EastUp, EastUpSeries, decompose
-from subside.ops.two_tracks.sensitivity import sensitivity
+from subside.ops.two_tracks.sensitivity import most_apart
 from subside.studies.output import StudyFolder, StudyParameters
 from subside.studies.tracks import squares
 
@@ -185,7 +185,7 @@ def _write_tables(folder: StudyFolder, result: EastUp) -> None:
 
 
 def _summary(result: EastUp, tracks: Sequence[PointSet]) -> dict[str, Any]:
-    pair = sensitivity(tracks[0].mean_los(), tracks[1].mean_los())
+    *_, pair = most_apart([t.mean_los() for t in tracks])
     series = result.series
     return {
         "crs": result.crs,

@@ -23,7 +23,7 @@ from subside.io.project import CONFIGURATION, Project
 from subside.io.tables import read_series_table, read_sites
 from subside.io.vectors import read_polygons
 from subside.model.points import PointSet
-from subside.ops.two_tracks.sensitivity import sensitivity
+from subside.ops.two_tracks.sensitivity import SAME_SIDE_DEG, most_apart
 from subside.stages.point_sources import load_points
 from subside.studies.basins import BasinsFiles, BasinsParameters, run_basins
 from subside.studies.corridor import CorridorFiles, run_corridor
@@ -39,9 +39,6 @@ log = logging.getLogger("subside")
 
 REQUEST: Final = "request.json"
 """What a finished study was asked for; it is current while that is the same."""
-
-_SAME_SIDE_DEG: Final = 60.0
-"""Lines of sight nearer than this in azimuth cannot be split into east and up."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +75,9 @@ class ProjectStudy:
         opened = cls(project, configuration, inputs)
         for name in _FILES:
             found = opened.file(name)
-            if found is not None and not found.exists():
-                raise ProjectError(f"{file}: `study.{name}` must name a file, {found} does not exist")
+            if found is not None and not found.is_file():
+                what = "is a folder" if found.is_dir() else "does not exist"
+                raise ProjectError(f"{file}: `study.{name}` must name a file, {found} {what}")
         for study, made in STUDIES.items():
             load_study_parameters(made.parameters, study, configuration, file=file, given={})
         return opened
@@ -123,13 +121,14 @@ class ProjectStudy:
         return symmetric_limit(np.concatenate([p.velocity[p.flags == 0] for p in self.points]) * 100.0) / 100.0
 
     def digest(self, study: str) -> str:
-        """Digest of all that a study is made from."""
+        """Digest of all that a study is made from: the whole ``[study]`` table, its files, parameters and points."""
         files = {name: _file_digest(path) for name in _FILES if (path := self.file(name)) is not None}
         content = {
             "study": study,
             "subside": __version__,
             "parameters": self.parameters(study).model_dump(mode="json"),
-            "points": [p.source.digest for p in self.points],
+            "inputs": self.inputs.model_dump(mode="json"),
+            "points": [[p.name, p.crs, p.source.digest] for p in self.points],
             "files": files,
         }
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
@@ -152,8 +151,14 @@ _FILES: Final = (
 )
 
 
-def _file_digest(path: Path) -> str:
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+_SIDECARS: Final = (".shx", ".dbf", ".prj", ".cpg")
+"""Files beside a ``.shp`` that hold its attributes and its coordinate system."""
+
+
+def _file_digest(path: Path) -> list[str]:
+    beside = [path.with_suffix(s) for s in _SIDECARS] if path.suffix.lower() == ".shp" else []
+    files = [path, *(file for file in beside if file.is_file())]
+    return [f"{file.suffix} {hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()}" for file in files]
 
 
 @dataclass(frozen=True)
@@ -187,14 +192,14 @@ def _needs_two_sides(study: ProjectStudy) -> str:
     missing = _needs_two(study)
     if missing:
         return missing
-    first, second = study.points[:2]
-    found = sensitivity(first.mean_los(), second.mean_los())
-    if found.angle_deg >= _SAME_SIDE_DEG / 2:
+    i, j, found = most_apart([p.mean_los() for p in study.points])
+    if found.angle_deg >= SAME_SIDE_DEG:
         return ""
+    first, second = study.points[i], study.points[j]
     return (
-        f"{first.name} and {second.name} look from the same side ({found.angle_deg:.0f} degrees apart), so east and up "
-        f"cannot be told apart: their difference in vertical rate holds {abs(found.east):.2f} of an east and "
-        f"{abs(found.north):.3f} of a north motion"
+        f"{', '.join(p.name for p in study.points)} look from the same side (at most {found.angle_deg:.0f} degrees "
+        f"apart), so east and up cannot be told apart: the difference in vertical rate of {first.name} and "
+        f"{second.name} holds {abs(found.east):.2f} of an east and {abs(found.north):.3f} of a north motion"
     )
 
 

@@ -16,7 +16,7 @@ from subside.ops.cells import CellMembers, Grid, cell_means, occupied_cells
 from subside.ops.two_tracks.common_cells import error_correlation
 from subside.ops.two_tracks.common_rates import fit_span, vertical_rates
 from subside.ops.two_tracks.interpolation import interpolate
-from subside.ops.two_tracks.sensitivity import sensitivity
+from subside.ops.two_tracks.sensitivity import most_apart
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -261,10 +261,10 @@ def _refuse_alike(tracks: Sequence[PointSet], limit: float) -> None:
     inflation = np.sqrt(np.diag(np.linalg.inv(design.T @ design))) if spread[-1] > 1e-6 else np.full(2, np.inf)
     if inflation.max() <= limit:
         return
-    pair = sensitivity(los[0], los[1])
+    *_, pair = most_apart(list(los))
     angles = " and ".join(f"{a:.1f}" for a in pair.incidence_deg)
     raise UnknownQuantityError(
-        f"{' and '.join(t.name for t in tracks)} look too much alike to tell east from up (lines of sight "
+        f"{' and '.join(t.name for t in tracks)} look too much alike to tell east from up (lines of sight at most "
         f"{pair.angle_deg:.1f} degrees apart, incidence {angles} degrees): errors of the rates would grow "
         f"{inflation[0]:.1f} times in east and {inflation[1]:.1f} times in up, more than the limit of {limit:g}. "
         f"Their vertical rates differ by {pair.east:+.3f} v_east {pair.north:+.3f} v_north. Compare them with "

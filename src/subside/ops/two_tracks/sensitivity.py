@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from subside import _check
 from subside.conventions import MM_PER_M
-from subside.errors import UnknownQuantityError
+from subside.errors import ArgumentError, UnknownQuantityError
 
 FloatArray = npt.NDArray[np.float64]
+
+SAME_SIDE_DEG: Final = 30.0
+"""Lines of sight less than this apart, as vectors in space, look from the same side: east and up stay together.
+
+Swaths of one direction that overlap are at most 17 degrees apart (incidences 29 to 46 of Sentinel-1), an ascending and
+a descending one at least 50.
+"""
+
+_PAIR: Final = 2
 
 
 @dataclass(frozen=True)
@@ -100,3 +112,31 @@ def sensitivity(los_first: npt.ArrayLike, los_second: npt.ArrayLike) -> Sensitiv
         float(per_north[1]),
         (float(np.degrees(np.arccos(a[2]))), float(np.degrees(np.arccos(b[2])))),
     )
+
+
+def most_apart(los: Sequence[npt.ArrayLike]) -> tuple[int, int, Sensitivity]:
+    """Find the two tracks whose lines of sight are farthest apart, and what they can tell.
+
+    Parameters
+    ----------
+    los : sequence of array-like, (3,)
+        A unit vector from the ground to the satellite for each track, two or more.
+
+    Returns
+    -------
+    int, int
+        Rows of the two, ascending; the first such pair where several are as far apart.
+    Sensitivity
+        Of the two.
+
+    Raises
+    ------
+    ArgumentError
+        For fewer than two.
+    UnknownQuantityError
+        If a line of sight is not known.
+    """
+    if len(los) < _PAIR:
+        raise ArgumentError(f"`los` must hold two or more lines of sight, got {len(los)}")
+    pairs = [(i, j, sensitivity(los[i], los[j])) for i, j in combinations(range(len(los)), 2)]
+    return max(pairs, key=lambda pair: pair[2].angle_deg)
