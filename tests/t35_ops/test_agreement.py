@@ -185,6 +185,19 @@ def test_rates_as_given_need_no_dates(pair) -> None:
         vertical_rates(few, (few.dates[0], few.dates[-1]))
 
 
+def test_a_gap_of_some_points_does_not_make_the_mean_series_jump(pair) -> None:
+    track = pair[0].subset(np.arange(60))
+    rate = np.where(np.arange(60) < 30, -0.04, 0.0)
+    series = (rate[:, None] * track.years).astype(np.float32)
+    series[:30, -3:] = np.nan
+    series[0, 2:] = np.nan
+    members = CellMembers(np.zeros(60, np.int64), 1, np.array([60]))
+    got = members.mean_series(replace(track, displacement=series), np.ones(60))[0]
+    np.testing.assert_allclose(got, rate[1:].mean() * track.years, atol=1e-6)
+    series[:, 5] = np.nan
+    assert np.isnan(members.mean_series(replace(track, displacement=series), np.ones(60))[0, 5])
+
+
 def test_flagged_points_are_left_out(pair) -> None:
     spoilt = pair[1].velocity.copy()
     spoilt[::3] += 1.0

@@ -231,6 +231,20 @@ def test_acceleration_under_noise_that_is_alike_in_time_gives_few_false_alarms(r
     assert 0.85 < np.std(pulls) < 1.15, np.std(pulls)
 
 
+def test_points_that_end_early_are_no_acceleration() -> None:
+    from dataclasses import replace
+
+    line = straight(2_000.0)
+    points = make_points(line, _flat, half_width=150, density=400, n_dates=60, shared=correlation((0.0, 0.0)))
+    fast = np.arange(points.n_points) % 2 == 0
+    series = np.asarray(points.displacement + np.where(fast, -0.03, 0.0)[:, None] * points.years, np.float32)
+    series[fast, -15:] = np.nan
+    track = as_track(replace(points, displacement=series), line)
+    got = fit_bin_series([track], make_profile([track], make_bins(line, 200.0), half_width=150.0))
+    assert np.nanmean(np.abs(got.acceleration / got.acceleration_std) < 1.96) > 0.7
+    assert np.nanmax(np.abs(got.acceleration)) < 0.002
+
+
 def test_line_of_sight_becomes_vertical_only_where_it_is_known() -> None:
     from dataclasses import replace
 

@@ -98,22 +98,62 @@ class CellMembers:
         return result
 
     def mean_series(self, points: PointSet, factor: FloatArray) -> npt.NDArray[np.float32]:
-        """Mean of displacement times a factor of each point, (cell, date); NaN where no point has the date."""
+        """Mean of displacement times a factor of each point, (cell, date); NaN where no point has the date.
+
+        The line of every point is averaged over all points, and what it departs from its line over those that have the
+        date: a gap of some points does not make the mean jump. Points without half of the dates are left out.
+        """
         n_dates = len(points.dates)
         total = np.zeros((self.n_cells, n_dates), np.float32)
         count = np.zeros((self.n_cells, n_dates), np.float32)
+        lines, years = np.zeros((self.n_cells, 3)), points.years
         rows = np.flatnonzero((self.cell >= 0) & np.isfinite(factor))
         for start in range(0, len(rows), _BLOCK):
             part = rows[start : start + _BLOCK]
             values = read_rows(points.displacement, part) * factor[part, None].astype(np.float32)
             known = np.isfinite(values)
+            offset, slope = lines_of_rows(values, years)
+            held = np.isfinite(slope)
+            parts, known = np.stack([offset, slope, held], axis=1), known & held[:, None]
             sums = sparse.csr_array(
                 (np.ones(len(part), np.float32), (self.cell[part], np.arange(len(part)))),
                 shape=(self.n_cells, len(part)),
             )
-            total += sums @ np.where(known, values, np.float32(0))
+            line = offset[:, None] + slope[:, None] * years
+            total += sums @ np.where(known, values - line, 0.0).astype(np.float32)
             count += sums @ known.astype(np.float32)
-        return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+            lines += sums @ np.where(held[:, None], parts, 0.0)
+        departure = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+        with np.errstate(invalid="ignore"):
+            mean = lines[:, :2] / lines[:, 2:]
+        return np.asarray(departure + mean[:, :1] + mean[:, 1:] * years, np.float32)
+
+
+def lines_of_rows(values: npt.NDArray[np.floating], years: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Line of least squares of each row over the dates it has.
+
+    Parameters
+    ----------
+    values : ndarray of float, (row, date)
+        NaN is a gap.
+    years : ndarray of float64, (date,)
+        Times, yr.
+
+    Returns
+    -------
+    offset, slope : ndarray of float64, (row,)
+        At time 0, and per yr; NaN for rows with fewer than two dates or half of them.
+    """
+    known = np.isfinite(values)
+    n = known.sum(axis=1)
+    y = np.where(known, values, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        t_mean, y_mean = known @ years / n, y.sum(axis=1) / n
+        spread = known @ years**2 - n * t_mean**2
+        slope = (y @ years - n * t_mean * y_mean) / spread
+    enough = (n >= 2) & (2 * n >= len(years))
+    offset = y_mean - slope * t_mean
+    return np.where(enough, offset, np.nan), np.where(enough, slope, np.nan)
 
 
 @dataclass(frozen=True)

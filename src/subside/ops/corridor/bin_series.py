@@ -13,6 +13,7 @@ from scipy.stats import t as student
 
 from subside.conventions import DAYS_PER_YEAR
 from subside.model.series_rows import read_rows, row_blocks
+from subside.ops.cells import lines_of_rows
 from subside.ops.corridor.profile import Profile
 from subside.ops.corridor.tracks import TrackRates
 
@@ -127,17 +128,26 @@ def _calendar(dates: npt.NDArray[np.datetime64]) -> FloatArray:
 
 
 def _mean_series(track: TrackRates, profile: Profile, k: int) -> FloatArray:
-    """Weighted mean displacement of each bin, (bin, date); NaN where a date has no value."""
+    """Weighted mean displacement of each bin, (bin, date); NaN where a date has no value.
+
+    As :meth:`subside.ops.cells.CellMembers.mean_series`: lines are averaged over all points, departures by date.
+    """
     n_bins, n_dates = profile.bins.n_bins, len(track.points.dates)
     total, weight = np.zeros((n_bins, n_dates)), np.zeros((n_bins, n_dates))
+    lines, years = np.zeros((n_bins, 3)), track.points.years
     for rows in row_blocks(np.flatnonzero(profile.bin_of[k] >= 0), n_dates=n_dates):
         series = read_rows(track.points.displacement, rows).astype(np.float64) * track.factor[rows, None]
-        has = np.isfinite(series)
+        offset, slope = lines_of_rows(series, years)
+        held = np.isfinite(slope)
+        has = np.isfinite(series) & held[:, None]
         weights = (profile.weights[k][rows], (profile.bin_of[k][rows], np.arange(len(rows))))
         matrix = csr_array(weights, shape=(n_bins, len(rows)))
-        total += matrix @ np.where(has, series, 0.0)
+        total += matrix @ np.where(has, series - offset[:, None] - slope[:, None] * years, 0.0)
         weight += matrix @ has.astype(np.float64)
-    result: FloatArray = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
+        lines += matrix @ np.where(held[:, None], np.stack([offset, slope, held], axis=1), 0.0)
+    departure = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
+    mean = np.divide(lines[:, :2], lines[:, 2:], out=np.full((n_bins, 2), np.nan), where=lines[:, 2:] > 0)
+    result: FloatArray = departure + mean[:, :1] + mean[:, 1:] * years
     return result
 
 
