@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -46,6 +47,7 @@ def test_page_columns_and_blocks(two_tracks: ViewerData, serving: Serving) -> No
         assert body
         assert "default-src 'none'" in policy
         assert "http" not in policy
+        assert "frame-ancestors 'none'" in policy
     manifest = json.loads(ask(url, "/data/manifest.json")[1])
     assert manifest["title"] == "Two tracks beside a line"
     assert ask(url, "/data/1/rate.bin")[1] == two_tracks.column(1, "rate")
@@ -57,6 +59,17 @@ def test_page_columns_and_blocks(two_tracks: ViewerData, serving: Serving) -> No
     assert points.displacement_std is not None
     np.testing.assert_array_equal(values[1], np.asarray(points.displacement_std)[2 * BLOCK_ROWS :] * np.float32(1000))
     assert json.loads(ask(url, "/data/0/block/0.json")[1])[7] == "t142-7"
+
+
+@pytest.mark.parametrize("path", ["/", "/app.js", "/data/0/rate.bin", "/nothing"])
+def test_no_other_page_may_embed_an_answer(two_tracks: ViewerData, serving: Serving, path: str) -> None:
+    with contextlib.closing(http.client.HTTPConnection(urlsplit(serving(two_tracks)).netloc, timeout=10)) as connection:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.getheader("Cross-Origin-Resource-Policy") == "same-origin"
+        assert answer.getheader("X-Content-Type-Options") == "nosniff"
+        assert "frame-ancestors 'none'" in str(answer.getheader("Content-Security-Policy"))
 
 
 @pytest.mark.parametrize(
@@ -89,6 +102,17 @@ def test_other_methods_and_other_hosts_are_refused(two_tracks: ViewerData, servi
     assert ask(url, "/", method="POST")[0] == 501
     assert ask(url, "/", headers={"Host": "evil.example:80"})[0] == 403
     assert ask(url, "/", headers={"Host": "localhost:1"})[0] == 200
+    own = urlsplit(url).netloc
+    assert ask(url, "/data/0/rate.bin", headers={"Origin": f"http://{own}"})[0] == 200
+    for origin in (
+        "https://evil.example",
+        "null",
+        f"https://{own}",
+        "http://127.0.0.1:1",
+        f"http://{own}.evil.example",
+    ):
+        status, body, _ = ask(url, "/data/0/rate.bin", headers={"Origin": origin})
+        assert (status, b"machine it runs on" in body) == (403, True), origin
     status, body, _ = ask(url, "/data/0/rate.bin", method="HEAD")
     assert (status, body) == (200, b"")
 

@@ -17,7 +17,7 @@ from subside.io.vectors import LineFile, read_line, read_polygons
 from subside.model.points import GEOGRAPHIC, PointSet, transform
 from subside.ops.corridor.chainage import CorridorLine, locate_points
 from subside.ops.point_covariance import ErrorCorrelation, fit_error_correlation
-from subside.stages.tables import point_geometry
+from subside.stages.point_sources import row_places
 from subside.studies.project import ProjectStudy
 from subside.viewer.data import FloatArray, ViewerData
 
@@ -107,9 +107,7 @@ def _references(study: ProjectStudy, points: Sequence[PointSet]) -> dict[str, tu
     places: dict[str, tuple[float, float]] = {}
     for one, name in zip(points, study.track_names, strict=True):
         store = study.project.track(name)
-        longitude, latitude = point_geometry(store, "longitude"), point_geometry(store, "latitude")
-        if longitude is None or latitude is None:
-            continue
+        longitude, latitude = row_places(store, one)
         for area in store.read_attributes("reference").get("areas", []):
             rows = np.array(area["point_rows"], np.int64)
             place = (float(np.nanmean(longitude[rows])), float(np.nanmean(latitude[rows])))

@@ -42,7 +42,7 @@ ASSETS: Final[Mapping[str, str]] = {
 
 CONTENT_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Content-Security-Policy of the page: nothing from another machine."""
 
@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._respond(with_body=False)
 
     def _respond(self, *, with_body: bool) -> None:
-        if not self._is_own_host():
+        if not (self._is_own_host() and self._is_own_origin()):
             self._send(HTTPStatus.FORBIDDEN, b"This page is for the machine it runs on.\n", "text/plain", with_body)
             return
         try:
@@ -153,11 +153,16 @@ class _Handler(BaseHTTPRequestHandler):
         given = self.headers.get("Host", "").rsplit(":", 1)[0].strip("[]").lower()
         return given in {"127.0.0.1", "localhost", "::1", str(self.server.server_address[0]).lower()}
 
+    def _is_own_origin(self) -> bool:
+        """Whether the page that asks, where the browser names it, came from this server."""
+        return self.headers.get("Origin", "") in {"", f"http://{self.headers.get('Host', '')}"}
+
     def _send(self, status: HTTPStatus, body: bytes, kind: str, with_body: bool) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Content-Security-Policy", CONTENT_POLICY)
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Cache-Control", "no-store")
