@@ -7,7 +7,7 @@ import pytest
 
 from subside.conventions import DAYS_PER_YEAR, SENTINEL1_WAVELENGTH
 from subside.errors import ArgumentError
-from subside.ops.basins.fringes import LookedPair, fringe_rate, largest_unaliased, look_pair
+from subside.ops.basins.fringes import LookedPair, fringe_rate, look_pair
 
 SHAPE, SPACING = (40, 60), (28.0, 18.0)
 INNER = (slice(6, -6), slice(6, -6))
@@ -82,8 +82,3 @@ def test_looks_are_normalised_and_too_many_are_refused() -> None:
         look_pair(image[:2], image[:2], looks=(4, 4), days=12.0)
     with pytest.raises(ArgumentError, match="pairs"):
         fringe_rate([], spacing=SPACING, wavelength=SENTINEL1_WAVELENGTH)
-
-
-def test_the_largest_subsidence_of_a_pair() -> None:
-    got = largest_unaliased(wavelength=0.056, influence_radius=400.0, spacing=20.0, incidence=np.radians(60))
-    assert got == pytest.approx(0.014 * 20 * 2)

@@ -95,27 +95,6 @@ def spatial_blocks(easting: FloatArray, northing: FloatArray, size: float) -> In
     return np.unique(code, return_inverse=True)[1].astype(np.int64)
 
 
-def block_bootstrap(
-    blocks: IntArray, statistic: Callable[[FloatArray], npt.ArrayLike], *, n_draws: int = 1000, seed: int = 0
-) -> FloatArray:
-    """Draws of a statistic that takes a weight for each row.
-
-    Parameters
-    ----------
-    blocks : ndarray of int64, (row,)
-        From :func:`spatial_blocks`.
-    statistic : callable
-        Takes weights (row,), how often a row is drawn, and returns numbers.
-    n_draws, seed : int
-        Number of draws and seed of the draws.
-
-    Returns
-    -------
-    ndarray of float64, (draw, ...)
-    """
-    return Bootstrap(blocks, n_draws=n_draws, seed=seed).draws(statistic)
-
-
 @dataclass(frozen=True)
 class Bootstrap:
     """Draws of blocks of space with replacement, the same for the same seed.
@@ -201,16 +180,6 @@ class Bootstrap:
         tail = float(stats.norm.cdf(-wide))
         low, high = np.quantile(known, [tail, 1.0 - tail])
         return value + self.stretch * (float(low) - value), value + self.stretch * (float(high) - value)
-
-
-def variogram_range(values: FloatArray, easting: FloatArray, northing: FloatArray) -> float:
-    """Distance at which the correlation of a field has fallen to 0.05, m; see :func:`spatial_correlation`."""
-    return spatial_correlation(values, easting, northing).range
-
-
-def effective_sample_size(values: FloatArray, easting: FloatArray, northing: FloatArray) -> float:
-    """Independent values whose mean would be as certain; see :func:`spatial_correlation`."""
-    return spatial_correlation(values, easting, northing).n_effective
 
 
 def spatial_correlation(values: FloatArray, easting: FloatArray, northing: FloatArray) -> SpatialCorrelation:

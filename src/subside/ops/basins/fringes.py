@@ -175,24 +175,3 @@ def _turn(interferogram: ComplexArray, axis: int) -> FloatArray:
     smooth = ndimage.uniform_filter(product.real, _SMOOTH) + 1j * ndimage.uniform_filter(product.imag, _SMOOTH)
     result: FloatArray = np.angle(smooth)
     return result
-
-
-def largest_unaliased(*, wavelength: float, influence_radius: float, spacing: float, incidence: float) -> float:
-    """Greatest subsidence at the middle of a mining basin that one pair still carries: ``(lambda/4)(r/dx)/cos(inc)``.
-
-    The greatest tilt of a probability-integral basin is ``W / r`` (Litwiniszyn 1956), and neighbouring samples may
-    differ by a quarter of a wavelength along the line of sight.
-
-    Parameters
-    ----------
-    wavelength, influence_radius, spacing : float
-        m; the radius of influence is depth over the tangent of the angle of draw.
-    incidence : float
-        rad.
-
-    Returns
-    -------
-    float
-        m.
-    """
-    return wavelength / 4.0 * influence_radius / spacing / float(np.cos(incidence))
