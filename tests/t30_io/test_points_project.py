@@ -13,7 +13,7 @@ from subside.io.export import export
 from subside.io.points import read_points
 from subside.io.project import Project
 from subside.model.points import PointKind
-from subside.stages.point_sources import filter_extent, load_all, load_points
+from subside.stages.point_sources import filter_extent, load_all, load_points, row_places
 from subside.stages.products import point_table
 
 
@@ -71,6 +71,10 @@ def test_unknown_positions_are_refused_and_lost_ones_left_out(done: Path, caplog
     np.testing.assert_array_equal(got.velocity, whole.velocity[keep])
     np.testing.assert_array_equal(got.displacement[:], whole.displacement[:][keep])
     assert "without a position" in caplog.text
+    places = row_places(store, got)
+    assert all(len(p) == whole.n_points for p in places)
+    np.testing.assert_array_equal(places[0][keep], got.longitude)
+    assert np.isnan(places[1][~keep]).all() and row_places(store, whole)[0] is whole.longitude
     shutil.rmtree(store.path / "stack" / "latitude")
     with pytest.raises(UnknownQuantityError, match="geotransform"):
         load_points(done)

@@ -24,7 +24,7 @@ from subside.model.stack import parse_dates
 from subside.ops.basins.aliasing import alias_risk
 from subside.stages.catalogue import STAGES
 from subside.stages.network import date_days
-from subside.stages.tables import point_geometry, used_pairs
+from subside.stages.tables import n_points_of, point_geometry, used_pairs
 
 log = logging.getLogger("subside")
 
@@ -183,6 +183,24 @@ def track_points(store: TrackStore, *, label: str) -> PointSet:
     log.info("%s: %d points of %d are at risk of aliasing", label, int(risk.is_at_risk.sum()), points.n_points)
     flags = points.flags | np.where(risk.is_at_risk, int(PointFlag.ALIAS_RISK), 0).astype(np.int32)
     return replace(points, flags=flags)
+
+
+def row_places(store: TrackStore, points: PointSet) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Longitude and latitude of every row of a track, those without a position included as NaN, (point,) each.
+
+    Parameters
+    ----------
+    store : TrackStore
+        The track.
+    points : PointSet
+        Its points as :func:`track_points` loads them, which hold the places already where none was left out.
+    """
+    if points.n_points == n_points_of(store):
+        return points.longitude, points.latitude
+    unknown = np.full(n_points_of(store), np.nan)
+    read = (point_geometry(store, field) for field in ("longitude", "latitude"))
+    longitude, latitude = (unknown if values is None else values for values in read)
+    return longitude, latitude
 
 
 def track_flags(store: TrackStore) -> npt.NDArray[np.int32]:

@@ -17,6 +17,9 @@ from subside.stages.network import load_network
 PAIR_COLUMNS = 8
 """Pairs of a chunk of a (point, pair) array: one writer handles whole chunks of columns."""
 
+BAND_PIXELS = 4_000_000
+"""Pixels of a geometry field read at once: 32 MB, one read of a long and narrow track, a few of a wide one."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -164,14 +167,18 @@ def point_geometry(store: TrackStore, field: str) -> npt.NDArray[np.float64] | N
     source = store.geometry_array(field)
     azimuth, range_ = store.read("select/azimuth"), store.read("select/range")
     result = np.full(len(azimuth), np.nan)
-    for band in _bands(source.shape[0], source.chunks[0]):
-        rows = slice(*np.searchsorted(azimuth, [band.start, band.stop]))
-        if rows.stop > rows.start:
-            result[rows] = source[band][azimuth[rows] - band.start, range_[rows]]
+    bands = list(_bands(source.shape, source.chunks[0]))
+    rows = np.searchsorted(azimuth, [band.start for band in bands] + [source.shape[0]])
+    for band, first, last in zip(bands, rows[:-1], rows[1:], strict=True):
+        if last > first:
+            result[first:last] = source[band][azimuth[first:last] - band.start, range_[first:last]]
     return result
 
 
-def _bands(n_lines: int, step: int) -> Iterator[slice]:
+def _bands(shape: tuple[int, ...], chunk_lines: int) -> Iterator[slice]:
+    """Lines read together: whole chunks, as many as :data:`BAND_PIXELS` holds, at least one."""
+    n_lines, n_samples = shape
+    step = chunk_lines * max(1, BAND_PIXELS // (chunk_lines * n_samples))
     for start in range(0, n_lines, step):
         yield slice(start, min(start + step, n_lines))
 

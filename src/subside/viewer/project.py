@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,22 @@ def project_data(path: Path) -> ViewerData:
         data.titled(title)
         .with_correlation([_correlation(p) for p in points])
         .with_references(_references(study, points))
+        .watched(_watch(study, points))
     )
+
+
+def _watch(study: ProjectStudy, points: Sequence[PointSet]) -> Callable[[], bool]:
+    """Whether the rates of every track are still those the points were read from."""
+    wanted = {name: one.source.digest for one, name in zip(points, study.track_names, strict=True)}
+
+    def is_current() -> bool:
+        try:
+            states = {name: study.project.track(name).stage_state("rates") for name in wanted}
+        except (ProjectError, OSError):
+            return False
+        return all(state is not None and str(state["digest"]) == wanted[name] for name, state in states.items())
+
+    return is_current
 
 
 def _chainage(study: ProjectStudy, line: LineFile, points: Sequence[PointSet]) -> list[tuple[FloatArray, FloatArray]]:
