@@ -10,7 +10,7 @@ from rich.console import Console
 
 from subside.conventions import MM_PER_M
 from subside.figures.geographic import MapShape
-from subside.io.atomic import atomic_path
+from subside.io.atomic import atomic_path, remove_partial
 from subside.io.tables import read_sites
 from subside.io.vectors import read_line, read_polygons
 from subside.report.compose import ReportContents, compose_report
@@ -60,6 +60,8 @@ def write_report(project: Path, console: Console, *, with_pdf: bool = False) -> 
     absent = {o.name: o.why for o in run_studies(study, console) if not o.is_made}
     console.print("report: figures of the tracks")
     folder = study.project.path / REPORT
+    for torn in (folder, study.project.results, study.project.path):
+        remove_partial(torn)
     contents = _contents(study, absent)
     for key in ("study_area", "networks", "rates"):
         _save(getattr(contents, key), folder / f"{key}.png")

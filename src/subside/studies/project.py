@@ -18,7 +18,7 @@ from rich.console import Console
 from subside import __version__
 from subside.errors import ProjectError, SubsideError
 from subside.figures.style import symmetric_limit
-from subside.io.atomic import read_json, write_json
+from subside.io.atomic import read_json, remove_partial, write_json
 from subside.io.project import CONFIGURATION, Project
 from subside.io.tables import read_series_table, read_sites
 from subside.io.vectors import read_polygons
@@ -364,6 +364,8 @@ def _outcome(study: ProjectStudy, name: str, made: Study, console: Console) -> O
 
 
 def _forget(out: Path) -> None:
-    """Results of another request must not be taken for this one's."""
+    """Results of another request must not be taken for this one's; what a killed process left half written goes."""
+    for folder in {out, *(file.parent for file in out.rglob(".*.partial-*"))}:
+        remove_partial(folder)
     for file in (out / REQUEST, *out.rglob(SUMMARY)):
         file.unlink(missing_ok=True)
