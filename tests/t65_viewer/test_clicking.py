@@ -236,7 +236,8 @@ def test_strange_names_gaps_empty_tracks_and_no_correlation(
         polygons={f"</script>{attack}": [(115.4, 35.2), (115.41, 35.2), (115.4, 35.21)]},
     ).titled(attack)
     page = browser()
-    page.open(serving(data))
+    on_disk = {"is_same": True}
+    page.open(serving(data.watched(lambda: on_disk["is_same"])))
     assert page.text("track-n-1") == "0 of 0"
     assert page.text("title") == attack
     row = lonely(plain, plain.subset(np.arange(1)))[1]
@@ -277,3 +278,8 @@ def test_strange_names_gaps_empty_tracks_and_no_correlation(
     page.wait("return document.getElementById('hint').textContent === 'No point is shown: loosen the filters.'")
     assert page.js("return [window.hit || null, document.querySelectorAll('img').length]") == [None, 0]
     assert page.complaints() == []
+
+    page.fill("filter-coherence", 0)
+    on_disk["is_same"] = False
+    page.js("return Subside.app.select(0, 2500, false)")
+    page.wait("return document.getElementById('hint').textContent === 'the project changed; reload the page'")

@@ -202,6 +202,7 @@ def test_a_track_without_points_is_shown_beside_others(tmp_path: Path) -> None:
     assert data.column(0, "xy") == b""
     assert data.origin == ViewerData.from_points([points]).origin
     folder = export_static(data, tmp_path / "map").parent
+    assert f'"0/rate@{data.token}"' in (folder / "data/0/rate.js").read_text("utf-8")
     assert read_script(folder / "data/0/rate.js") == ""
     assert not (folder / "data/0/block").exists()
 

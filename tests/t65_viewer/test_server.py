@@ -11,14 +11,16 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
-from subside.errors import ArgumentError, PortError
+from subside.errors import ArgumentError, PortError, ProjectError
 from subside.viewer import ViewerData, make_server, serve
 from subside.viewer.data import BLOCK_ROWS
 from subside.viewer.server import ASSETS
@@ -118,8 +120,6 @@ def test_other_methods_and_other_hosts_are_refused(two_tracks: ViewerData, servi
 
 
 def test_a_broken_store_is_said_and_the_server_goes_on(serving: Serving) -> None:
-    from dataclasses import replace
-
     from viewer_support import make_points
 
     class Broken:
@@ -170,6 +170,51 @@ def test_a_port_in_use_ends_the_command_with_status_1(
     assert message.startswith("error: port ")
     assert "which is free" in message
     assert "Traceback" not in message
+
+
+def test_a_page_of_other_data_is_told_to_reload(two_tracks: ViewerData, serving: Serving) -> None:
+    url = serving(two_tracks)
+    token = json.loads(ask(url, "/data/manifest.json")[1])["token"]
+    assert token == two_tracks.token
+    for path in ("/data/0/rate.bin", "/data/1/block/0.bin", "/data/0/block/0.json"):
+        assert ask(url, f"{path}?v={token}")[0] == 200
+        status, body, _ = ask(url, f"{path}?v=0123")
+        assert (status, body) == (409, b"the project changed; reload the page\n")
+
+
+def test_the_token_follows_the_rates_and_not_the_title(two_tracks: ViewerData) -> None:
+    assert two_tracks.titled("other").token == two_tracks.token
+    first, second = two_tracks.sets
+    faster = replace(first, velocity=np.where(np.arange(3000) == 7, 0.5, first.velocity))
+    renamed = replace(first, source=replace(first.source, digest="4567"))
+    tokens = {ViewerData.from_points([one, second]).token for one in (first, faster, renamed)}
+    assert len(tokens) == 3
+
+
+def test_data_made_anew_are_read_for_the_next_page(two_tracks: ViewerData) -> None:
+    on_disk = {"version": 1}
+    first = two_tracks.watched(lambda: on_disk["version"] == 1)
+    again = ViewerData.from_points(two_tracks.sets[:1]).watched(lambda: on_disk["version"] == 2)
+
+    def remake() -> ViewerData:
+        if on_disk["version"] == 3:
+            raise ProjectError("track 't142' has no finished rates")
+        return again
+
+    with make_server(first, port=0, remake=remake) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        assert ask(server.url, f"/data/1/rate.bin?v={first.token}")[0] == 200
+        on_disk["version"] = 2
+        assert ask(server.url, f"/data/1/rate.bin?v={first.token}")[0] == 409
+        assert ask(server.url, "/data/1/rate.bin")[0] == 409
+        assert ask(server.url, "/app.js")[0] == 200
+        assert json.loads(ask(server.url, "/data/manifest.json")[1])["token"] == again.token
+        assert ask(server.url, f"/data/0/rate.bin?v={first.token}")[0] == 409
+        assert ask(server.url, f"/data/0/rate.bin?v={again.token}")[0] == 200
+        on_disk["version"] = 3
+        status, body, _ = ask(server.url, "/data/manifest.json")
+        assert (status, b"no finished rates" in body) == (500, True)
+        server.shutdown()
 
 
 _PROGRAM = """

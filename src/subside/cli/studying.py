@@ -260,4 +260,10 @@ def serve(
         export_static(data, export)
         _said(export / "index.html")
         return
-    serve_data(data, port=port, open_browser=open_, announce=lambda url: console.print(f"{url} (Ctrl-C ends)"))
+    serve_data(
+        data,
+        port=port,
+        open_browser=open_,
+        announce=lambda url: console.print(f"{url} (Ctrl-C ends)"),
+        remake=lambda: project_data(project),
+    )

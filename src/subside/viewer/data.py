@@ -7,10 +7,13 @@ at the origin: conformal, north straight up, and inverted by the page for the re
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import math
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from threading import Lock
 from typing import Any, Final
 
@@ -115,6 +118,8 @@ class ViewerData:
         How the errors of two points of a set are correlated; None is unknown.
     title : str
         Heading of the page.
+    is_current : callable or None
+        Whether the files that series are read from are still those the rates were read from; None is always.
     """
 
     sets: tuple[PointSet, ...]
@@ -122,6 +127,7 @@ class ViewerData:
     chainage: tuple[tuple[FloatArray, FloatArray] | None, ...]
     correlation: tuple[ErrorCorrelation | None, ...]
     title: str = "Ground motion"
+    is_current: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
     _readers: dict[tuple[int, str], _SlabReader] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -224,6 +230,21 @@ class ViewerData:
         shapes = [(name, shapely.Point(place)) for name, place in areas.items()]
         return replace(self, layers={**self.layers, "references": _collection(shapes)})
 
+    def watched(self, is_current: Callable[[], bool]) -> ViewerData:
+        """The same with a test of whether the files behind it are still the same."""
+        return replace(self, is_current=is_current)
+
+    @cached_property
+    def token(self) -> str:
+        """Digest of the points and their rates: a page and what it asks for must agree in it."""
+        digest = hashlib.blake2b(__version__.encode(), digest_size=12)
+        for points in self.sets:
+            facts = [points.name, points.source.label, points.source.digest, points.n_points]
+            digest.update(json.dumps([*facts, [str(day) for day in points.dates]]).encode())
+            for values in (points.longitude, points.latitude, points.velocity, points.velocity_std):
+                digest.update(np.ascontiguousarray(values, "<f8").tobytes())
+        return digest.hexdigest()
+
     @property
     def n_points(self) -> int:
         """Points of all sets."""
@@ -316,6 +337,7 @@ class ViewerData:
         origin = self.origin
         return {
             "version": __version__,
+            "token": self.token,
             "title": self.title,
             "origin": [origin.longitude, origin.latitude],
             "radius": EARTH_RADIUS,

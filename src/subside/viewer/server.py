@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
+from threading import Lock
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
@@ -46,6 +47,11 @@ CONTENT_POLICY: Final = (
 )
 """Content-Security-Policy of the page: nothing from another machine."""
 
+CHANGED: Final = "the project changed; reload the page"
+"""Answer to a page whose numbers are no longer those of the project."""
+
+Remake = Callable[[], ViewerData]
+
 _BINARY: Final = "application/octet-stream"
 _JSON: Final = "application/json; charset=utf-8"
 _COLUMN: Final = re.compile(r"/data/([0-9]{1,4})/([a-z]{1,16})\.bin")
@@ -73,14 +79,20 @@ def asset(name: str) -> bytes:
     return resources.files("subside.viewer").joinpath("assets", name).read_bytes()
 
 
+class ChangedError(SubsideError):
+    """Numbers asked for are not those of the page that asks."""
+
+
 class ViewerServer(ThreadingHTTPServer):
-    """Serves one :class:`ViewerData`."""
+    """Serves one :class:`ViewerData`, and makes it anew for the next page when the files behind it changed."""
 
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, address: tuple[str, int], data: ViewerData) -> None:
+    def __init__(self, address: tuple[str, int], data: ViewerData, remake: Remake | None = None) -> None:
         self.data = data
+        self._remake = remake
+        self._lock = Lock()
         super().__init__(address, _Handler)
 
     @property
@@ -93,27 +105,50 @@ class ViewerServer(ThreadingHTTPServer):
         """Note a connection that broke; a browser that leaves is no fault."""
         log.debug("viewer: a request from %s was not answered", client_address, exc_info=True)
 
-    def answer(self, path: str) -> tuple[bytes, str] | None:
-        """Body and type for a path; None where there is nothing."""
+    def answer(self, path: str, token: str = "") -> tuple[bytes, str] | None:
+        """Body and type for a path; None where there is nothing.
+
+        Raises
+        ------
+        ChangedError
+            If numbers are asked for by a page of other data, or the files behind them changed.
+        """
         name = "index.html" if path == "/" else path[1:]
         if name in ASSETS:
             return asset(name), ASSETS[name]
         if path == "/data/manifest.json":
-            return json.dumps(self.data.manifest(), allow_nan=False).encode(), _JSON
+            return json.dumps(self._newest().manifest(), allow_nan=False).encode(), _JSON
+        data = self.data
+        if path.startswith("/data/") and (token not in ("", data.token) or _is_stale(data)):
+            raise ChangedError(CHANGED)
         try:
-            return self._numbers(path)
+            return _numbers(data, path)
         except ArgumentError:
             return None
 
-    def _numbers(self, path: str) -> tuple[bytes, str] | None:
-        if found := _COLUMN.fullmatch(path):
-            return self.data.column(int(found[1]), found[2]), _BINARY
-        if found := _BLOCK.fullmatch(path):
-            parts = self.data.block(int(found[1]), int(found[2]))
-            return b"".join(np.ascontiguousarray(p, "<f4").tobytes() for p in parts if p is not None), _BINARY
-        if found := _NAMES.fullmatch(path):
-            return json.dumps(self.data.identifiers(int(found[1]), int(found[2]))).encode(), _JSON
-        return None
+    def _newest(self) -> ViewerData:
+        with self._lock:
+            if _is_stale(self.data):
+                if self._remake is None:
+                    raise ChangedError("the project changed; start the viewer again")
+                self.data = self._remake()
+                log.info("viewer: the project changed and was read again, %d points", self.data.n_points)
+            return self.data
+
+
+def _is_stale(data: ViewerData) -> bool:
+    return data.is_current is not None and not data.is_current()
+
+
+def _numbers(data: ViewerData, path: str) -> tuple[bytes, str] | None:
+    if found := _COLUMN.fullmatch(path):
+        return data.column(int(found[1]), found[2]), _BINARY
+    if found := _BLOCK.fullmatch(path):
+        parts = data.block(int(found[1]), int(found[2]))
+        return b"".join(np.ascontiguousarray(p, "<f4").tobytes() for p in parts if p is not None), _BINARY
+    if found := _NAMES.fullmatch(path):
+        return json.dumps(data.identifiers(int(found[1]), int(found[2]))).encode(), _JSON
+    return None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -136,7 +171,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.FORBIDDEN, b"This page is for the machine it runs on.\n", "text/plain", with_body)
             return
         try:
-            found = self.server.answer(urlsplit(self.path).path)
+            asked = urlsplit(self.path)
+            found = self.server.answer(asked.path, parse_qs(asked.query).get("v", [""])[0])
+        except ChangedError as error:
+            self._send(HTTPStatus.CONFLICT, f"{error}\n".encode(), "text/plain; charset=utf-8", with_body)
+            return
         except ValueError:
             found = None
         except (OSError, SubsideError) as error:
@@ -175,7 +214,9 @@ class _Handler(BaseHTTPRequestHandler):
         log.debug("viewer: " + format, *args)
 
 
-def make_server(data: ViewerData, *, host: str = "127.0.0.1", port: int = 8765) -> ViewerServer:
+def make_server(
+    data: ViewerData, *, host: str = "127.0.0.1", port: int = 8765, remake: Remake | None = None
+) -> ViewerServer:
     """Open the port and return the server, not yet serving.
 
     Parameters
@@ -186,6 +227,8 @@ def make_server(data: ViewerData, *, host: str = "127.0.0.1", port: int = 8765) 
         Address to listen on; the default is reached from this machine only.
     port : int
         0 takes a free one.
+    remake : callable, optional
+        Reads the data anew; called for the first page that is opened after ``data.is_current()`` turned false.
 
     Returns
     -------
@@ -202,7 +245,7 @@ def make_server(data: ViewerData, *, host: str = "127.0.0.1", port: int = 8765) 
     if not 0 <= port <= _LARGEST_PORT:
         raise ArgumentError(f"`port` must be from 0 to {_LARGEST_PORT}, got {port}")
     try:
-        return ViewerServer((host, port), data)
+        return ViewerServer((host, port), data, remake)
     except OSError as error:
         if error.errno in _TAKEN:
             raise PortError(
@@ -232,6 +275,7 @@ def serve(
     port: int = 8765,
     open_browser: bool = False,
     announce: Callable[[str], None] | None = None,
+    remake: Remake | None = None,
 ) -> None:
     """Serve the page until the keyboard interrupts.
 
@@ -239,7 +283,7 @@ def serve(
     ----------
     data : ViewerData
         What to show.
-    host, port : str, int
+    host, port, remake
         As for :func:`make_server`.
     open_browser : bool
         Whether to open the page in the browser of this machine.
@@ -251,7 +295,7 @@ def serve(
     ArgumentError, PortError
         As :func:`make_server`.
     """
-    with make_server(data, host=host, port=port) as server:
+    with make_server(data, host=host, port=port, remake=remake) as server:
         log.info("viewer: %d points at %s", data.n_points, server.url)
         if announce is not None:
             announce(server.url)

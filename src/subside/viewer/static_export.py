@@ -127,7 +127,7 @@ def _write(data: ViewerData, folder: Path) -> None:
     _write_script(folder / MARK, "manifest", data.manifest())
     for k, points in enumerate(data.sets):
         for name in data.column_names(k):
-            _write_script(folder / f"data/{k}/{name}.js", f"{k}/{name}", _text(data.column(k, name)))
+            _write_script(folder / f"data/{k}/{name}.js", f"{k}/{name}@{data.token}", _text(data.column(k, name)))
         for b in range(-(-points.n_points // BLOCK_ROWS)):
             content: dict[str, Any] = {"ids": data.identifiers(k, b)}
             if data.n_blocks(k):
@@ -137,7 +137,7 @@ def _write(data: ViewerData, folder: Path) -> None:
                 if std is not None:
                     packed_std, std_step = quantise_std(std)
                     content |= {"std_step": std_step, "std": _text(packed_std.tobytes())}
-            _write_script(folder / f"data/{k}/block/{b}.js", f"{k}/block/{b}", content)
+            _write_script(folder / f"data/{k}/block/{b}.js", f"{k}/block/{b}@{data.token}", content)
 
 
 def _text(content: bytes) -> str:

@@ -375,6 +375,7 @@
       results.forEach((result, i) => Object.assign(entries[i], result));
     } catch (error) {
       $("series-note").textContent = `The series could not be read: ${error.message || error}`;
+      say(String(error.message || error));
       return;
     }
     showSeries();

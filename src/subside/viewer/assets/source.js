@@ -4,27 +4,32 @@ Subside.source = (function () {
   const BLOCKS_KEPT = 400;
   const TYPES = { "<f4": Float32Array, "|u1": Uint8Array, "<i4": Int32Array };
   const GAP = -32768, STD_GAP = 255;
+  const CHANGED = "the project changed; reload the page";
   const waiting = new Map();
+  let token = "";
 
   window.subsidePut = function (key, content) {
     if (waiting.has(key)) waiting.get(key)(content);
   };
 
+  /* A script gives its content under a key that ends with the token of the data it belongs to. */
   function script(path, key) {
     return new Promise((resolve, reject) => {
       const tag = document.createElement("script");
       const leave = () => { waiting.delete(key); tag.remove(); };
       waiting.set(key, (content) => { leave(); resolve(content); });
       tag.src = path;
+      tag.onload = () => { if (waiting.has(key)) { leave(); reject(new Error(CHANGED)); } };
       tag.onerror = () => { leave(); reject(new Error(`${path} is missing`)); };
       document.head.append(tag);
     });
   }
 
   async function get(path) {
-    const answer = await fetch(path);
-    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${(await answer.text()).slice(0, 200)}`);
-    return answer;
+    const answer = await fetch(token ? `${path}?v=${token}` : path);
+    if (answer.ok) return answer;
+    const text = (await answer.text()).trim().slice(0, 200);
+    throw Object.assign(new Error(answer.status === 409 ? text : `${path}: ${answer.status} ${text}`), { status: answer.status });
   }
 
   function unpack(packed, step, gap) {
@@ -47,11 +52,11 @@ Subside.source = (function () {
   const fromScripts = {
     manifest: () => script("data/manifest.js", "manifest"),
     async column(k, name, type) {
-      const content = Subside.statistics.bytes(await script(`data/${k}/${name}.js`, `${k}/${name}`));
+      const content = Subside.statistics.bytes(await script(`data/${k}/${name}.js`, `${k}/${name}@${token}`));
       return new TYPES[type](content.buffer);
     },
     async block(k, b) {
-      const found = await script(`data/${k}/block/${b}.js`, `${k}/block/${b}`);
+      const found = await script(`data/${k}/block/${b}.js`, `${k}/block/${b}@${token}`);
       if (!found.displacement) return { ids: found.ids };
       const packed = new Int16Array(Subside.statistics.bytes(found.displacement).buffer);
       return {
@@ -66,10 +71,19 @@ Subside.source = (function () {
   const blocks = new Map();
 
   async function manifest() {
+    const found = await anyManifest();
+    token = found.token;
+    return found;
+  }
+
+  async function anyManifest() {
     if (location.protocol !== "file:") {
       try {
         return await served.manifest();
-      } catch (error) { /* a folder of scripts behind some server */ }
+      } catch (error) {
+        if (error.status && error.status !== 404) throw error;
+        /* a folder of scripts behind some server */
+      }
     }
     chosen = fromScripts;
     return fromScripts.manifest();
