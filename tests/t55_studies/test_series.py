@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -157,3 +158,37 @@ def test_without_drivers_or_series(files, tmp_path) -> None:
     )
     with pytest.raises(ArgumentError, match="series"):
         run_series([bare], sites=sites, parameters=parameters, out=tmp_path, console=Console(quiet=True))
+
+
+def test_a_track_with_all_points_flagged_is_left_out_and_said(files, tmp_path) -> None:
+    folder, drivers = files
+    track = _track("A040", 1, drivers)
+    flagged = replace(_track("D069", 2, drivers), flags=np.ones(track.n_points, np.int32))
+    sites = read_sites(folder / "sites.csv")
+    parameters = SeriesParameters(most_changes=0)
+    made = run_series([flagged, track], sites=sites, parameters=parameters, out=tmp_path, console=Console(quiet=True))
+    assert {s["track"] for s in made["results"]["sites"]} == {"A040"}
+    assert sum("D069 has no point left that is not flagged" in w for w in made["warnings"]) == 1
+    with pytest.raises(ArgumentError, match="not flagged"):
+        run_series([flagged], sites=sites, parameters=parameters, out=tmp_path, console=Console(quiet=True))
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"), [("level_crossing_3_depth_m", "depth"), ("depth_gauge_level_m", "level"), ("level_m", "level")]
+)
+def test_the_end_of_its_name_says_whether_water_is_a_depth_or_a_level(column: str, kind: str, files, tmp_path) -> None:
+    folder, drivers = files
+    water = (folder / "water.csv").read_text().replace("shallow_depth_m", column)
+    (tmp_path / "water.csv").write_text(water)
+    made = run_series(
+        [_track("A040", 1, drivers)],
+        sites=read_sites(folder / "sites.csv"),
+        parameters=SeriesParameters(most_changes=0, n_surrogates=499),
+        out=tmp_path / "out",
+        console=Console(quiet=True),
+        groundwater=read_series_table(tmp_path / "water.csv", quantity="groundwater"),
+    )
+    lags = pd.read_csv(tmp_path / "out" / "lags.csv")
+    assert set(lags.driver_kind) == {kind}
+    rural = next(s for s in made["results"]["storage"] if s["group"] == "mean of rural")
+    assert rural["is_elastic_claimed"] is (kind == "depth"), "a level that falls when the ground rises moves nothing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -136,6 +137,22 @@ def test_a_file_that_cannot_be_read_leaves_the_other_studies_alone(project: Path
     assert outcomes["tracks"].is_made and not outcomes["corridor"].is_made
     assert "structures.csv" in outcomes["corridor"].why
     assert not (project / "results" / "corridor" / "summary.json").exists(), "the summary of another request stayed"
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("zero-size array"), OverflowError("too large"), np.linalg.LinAlgError("x")]
+)
+def test_a_study_that_cannot_be_computed_leaves_the_other_studies_alone(
+    project: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setitem(STUDIES, "corridor", replace(STUDIES["corridor"], run=fail))
+    outcomes = {o.name: o for o in run_studies(ProjectStudy.open(project), CONSOLE, names=("tracks", "corridor"))}
+    assert outcomes["tracks"].is_made and not outcomes["corridor"].is_made
+    assert outcomes["corridor"].why.startswith(f"it could not be made: {type(error).__name__}: {error}")
+    assert not (project / "results" / "corridor" / "request.json").exists()
 
 
 def test_one_track_is_not_compared(done: Path) -> None:

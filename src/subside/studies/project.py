@@ -360,6 +360,10 @@ def _outcome(study: ProjectStudy, name: str, made: Study, console: Console) -> O
         _forget(out)
         log.warning("study %s could not be made: %s", name, error)
         return Outcome(name, False, f"it could not be made: {error}")
+    except (ValueError, ArithmeticError) as error:
+        _forget(out)
+        log.exception("study %s could not be made", name)
+        return Outcome(name, False, f"it could not be made: {type(error).__name__}: {error} (the log has the details)")
     return Outcome(name, True, "made")
 
 

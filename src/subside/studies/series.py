@@ -118,7 +118,7 @@ def run_series(
     Raises
     ------
     ArgumentError
-        If no track has series.
+        If no track has series of points that are not flagged.
     """
     folder = StudyFolder(out, "series", "Sites and seasons", parameters=parameters.model_dump())
 
@@ -129,12 +129,18 @@ def run_series(
     tracks = []
     for track in points:
         folder.add_points(track)
-        if track.has_series:
-            tracks.append(track.default_set())
-        else:
+        used = track.default_set()
+        if not track.has_series:
             warn(f"{track.source.label} has no displacement series and is left out")
+        elif not used.n_points:
+            warn(f"{track.source.label} has no point left that is not flagged, and is left out")
+        else:
+            tracks.append(used)
     if not tracks:
-        raise ArgumentError("`points` must have displacement series (three dates or more) in one track at least")
+        raise ArgumentError(
+            "`points` must have displacement series (three dates or more) of points that are not flagged in one track "
+            "at least"
+        )
     drivers = [*_drivers(rain, warn), *_drivers(groundwater, warn)]
     analysed = [a for track in tracks for a in _series_of(track, sites, parameters, warn)]
     if land is not None:
@@ -166,7 +172,9 @@ def _drivers(table: TimeTable | None, warn: Any) -> list[Driver]:
         return found
     for name, values in table.values.items():
         is_rain = table.quantity == "rain"
-        kind: Literal["rain", "depth", "level"] = "rain" if is_rain else ("level" if "level" in name else "depth")
+        kind: Literal["rain", "depth", "level"] = (
+            "rain" if is_rain else ("level" if name.endswith("level") else "depth")
+        )
         try:
             found.append(monthly_driver(name, kind, table.times, values * (MM_PER_M if is_rain else 1.0)))
         except ArgumentError as error:

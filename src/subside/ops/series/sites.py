@@ -80,7 +80,7 @@ def points_near(
     -------
     rows : ndarray of int64, (point,)
     nearest : float
-        m.
+        m; infinite for a set without points.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def points_near(
     _check.in_range(1.0, 5000.0, radius=radius)
     x, y = transform([longitude], [latitude], source=GEOGRAPHIC, target=points.crs)
     distance = np.hypot(points.easting - x[0], points.northing - y[0])
-    return np.flatnonzero(distance <= radius), float(distance.min())
+    return np.flatnonzero(distance <= radius), float(distance.min(initial=np.inf))
 
 
 def correlation_of_dates(fitted: ErrorCorrelation) -> ErrorCorrelation:
