@@ -182,6 +182,26 @@ def test_all_layers_of_a_file_are_read(tmp_path: Path) -> None:
     assert read_line(path).name == "line"
 
 
+def test_a_layer_in_parts_is_the_layer_at_once(tmp_path: Path) -> None:
+    places = [Point(4e5 + k, 39e5) for k in range(7)]
+    table = pd.DataFrame({"rate": np.arange(7.0), "label": list("abcdefg")})
+    other = ([LINE], pd.DataFrame({"name": ["line"]}))
+    parts = ((places[k : k + 3], table[k : k + 3]) for k in (0, 3, 6))
+    whole = write_geopackage_layers(tmp_path / "w.gpkg", {"points": (places, table), "line": other}, crs=UTM)
+    apart = write_geopackage_layers(tmp_path / "p.gpkg", {"points": parts, "line": other}, crs=UTM)
+    for layer in ("points", "line"):
+        a, b = (pyogrio.read_dataframe(path, layer=layer) for path in (whole, apart))
+        assert a.equals(b) and a.crs == b.crs
+    empty = ([], table[:0])
+    write_geopackage_layers(tmp_path / "e.gpkg", {"a": iter([empty]), "b": iter([empty, (places, table)])}, crs=UTM)
+    assert [pyogrio.read_info(tmp_path / "e.gpkg", layer=name)["features"] for name in "ab"] == [0, 7]
+    with pytest.raises(ArgumentError, match="one part or more"):
+        write_geopackage_layers(tmp_path / "n.gpkg", {"points": iter(())}, crs=UTM)
+    with pytest.raises(ArgumentError, match="got 7 for 6 rows"):
+        write_geopackage_layers(apart, {"points": iter([(places[:1], table[:1]), (places, table[1:])])}, crs=UTM)
+    assert pyogrio.read_info(apart, layer="points")["features"] == 7
+
+
 def test_layers_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
     table = pd.DataFrame({"rate": [1.5, np.nan], "is_good": [True, False], "label": ["a", None], "n": [1, 2]})
     layers = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ from shapely.geometry.base import BaseGeometry
 from subside.errors import ArgumentError
 from subside.io.codes import refuse
 from subside.io.export._files import atomic_file
+from subside.io.layer_parts import Layer, write_layer, write_parts
 from subside.io.points._text import file_digest
 from subside.model.points import GEOGRAPHIC, transform, utm_of
 
@@ -260,17 +261,16 @@ def read_wells(path: str | Path, *, crs: str | None = None) -> Places:
     return read_places(path, crs=crs)
 
 
-def write_geopackage_layers(
-    path: str | Path, layers: Mapping[str, tuple[Sequence[BaseGeometry | None], pd.DataFrame]], *, crs: str
-) -> Path:
+def write_geopackage_layers(path: str | Path, layers: Mapping[str, Layer | Iterable[Layer]], *, crs: str) -> Path:
     """Write layers to a GeoPackage, whole or not at all.
 
     Parameters
     ----------
     path : str or Path
         File; replaced if it exists.
-    layers : mapping of str to (geometries, table)
-        Geometries in ``crs``, one a row of the table; a layer without rows is written empty.
+    layers : mapping of str to (geometries, table), or to an iterable of them
+        Geometries in ``crs``, one a row of the table; a layer without rows is written empty. A long layer comes in
+        parts, with the same columns and one type of geometry, so that it is never in memory as a whole.
     crs : str
         Coordinate system of the geometries.
 
@@ -290,17 +290,13 @@ def write_geopackage_layers(
     if not layers:
         raise ArgumentError("`layers` must hold at least one layer, got none")
     system = _known_crs(crs)
-    for name, (geometries, table) in layers.items():
-        if len(geometries) != len(table):
-            raise ArgumentError(f"`{name}` must have a geometry a row, got {len(geometries)} for {len(table)} rows")
     with atomic_file(target) as temporary:
-        for name, (geometries, table) in layers.items():
-            frame = geopandas.GeoDataFrame(
-                table.reset_index(drop=True), geometry=geopandas.GeoSeries(list(geometries), crs=system), crs=system
-            )
-            more = {} if len(frame) else {"geometry_type": "Unknown"}
-            pyogrio.write_dataframe(frame, temporary, layer=name, driver="GPKG", **more)
-            _verify(temporary, name, len(frame))
+        for name, layer in layers.items():
+            if isinstance(layer, tuple):
+                n_rows = write_layer(temporary, name, layer, crs=system)
+            else:
+                n_rows = write_parts(temporary, name, layer, crs=system)
+            _verify(temporary, name, n_rows)
     return target
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 import shapely
 
 from subside.conventions import MM_PER_M
+from subside.io.layer_parts import Layer
 from subside.model.points import GEOGRAPHIC, PointKind, transform
 from subside.ops.corridor.slopes import NORMAL_95, ChordValues, radius_of
 from subside.studies.corridor_analysis import CorridorAnalysis
@@ -19,6 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 
 _PERMILLE: Final = 1000.0
 _FEW: Final = 3
+_POINTS_AT_A_TIME: Final = 131_072
 
 
 def bins_table(a: CorridorAnalysis) -> pd.DataFrame:
@@ -292,35 +294,41 @@ def detectability_table(a: CorridorAnalysis) -> pd.DataFrame:
     )
 
 
-def map_layers(a: CorridorAnalysis, half_width: float) -> dict[str, tuple[Sequence[Any], pd.DataFrame]]:
-    """Layers of the GeoPackage: points, bins, zones and gaps, in the coordinate system of the line."""
-    frames, shapes = [], []
-    kinds = np.array([k.name for k in PointKind], dtype=object)
-    for track in a.tracks:
-        held = np.flatnonzero(track.positions.within(half_width))
-        p = track.points
-        frames.append(
-            pd.DataFrame(
-                {
-                    "track": track.name,
-                    "point_id": p.point_id[held].astype(str),
-                    "kind": kinds[p.kind[held]],
-                    "longitude": p.longitude[held],
-                    "latitude": p.latitude[held],
-                    "chainage_m": track.positions.chainage[held],
-                    "offset_m": track.positions.offset[held],
-                    "rate_mm_yr": track.rate[held] * MM_PER_M,
-                    "rate_std_mm_yr": track.std[held] * MM_PER_M,
-                    "component": track.component,
-                }
-            )
-        )
-        shapes.append(shapely.points(p.easting[held], p.northing[held]))
+def map_layers(a: CorridorAnalysis, half_width: float) -> dict[str, Layer | Iterator[Layer]]:
+    """Layers of the GeoPackage: points in parts, bins, zones and gaps, in the coordinate system of the line."""
     bins = bins_table(a)
     zones, gaps = zones_table(a), gaps_table(a)
     return {
-        "points": (list(np.concatenate(shapes)), pd.concat(frames, ignore_index=True)),
+        "points": _point_parts(a, half_width),
         "bins": ([a.line.part(s, e) for s, e in zip(bins.chainage_start_m, bins.chainage_end_m, strict=True)], bins),
         "zones": ([a.line.part(z.start, z.end) for z in a.zones.zones], zones),
         "gaps": ([a.line.part(g.start, g.end) for g in a.coverage.gaps], gaps),
     }
+
+
+def _point_parts(a: CorridorAnalysis, half_width: float) -> Iterator[Layer]:
+    """Points within the half-width, :data:`_POINTS_AT_A_TIME` of them; one empty part where there are none."""
+    parts = [
+        (track, held[start : start + _POINTS_AT_A_TIME])
+        for track in a.tracks
+        for held in (np.flatnonzero(track.positions.within(half_width)),)
+        for start in range(0, len(held), _POINTS_AT_A_TIME)
+    ]
+    kinds = np.array([k.name for k in PointKind], dtype=object)
+    for track, held in parts or [(a.tracks[0], np.zeros(0, np.int64))]:
+        p = track.points
+        table = pd.DataFrame(
+            {
+                "track": track.name,
+                "point_id": p.point_id[held].astype(str),
+                "kind": kinds[p.kind[held]],
+                "longitude": p.longitude[held],
+                "latitude": p.latitude[held],
+                "chainage_m": track.positions.chainage[held],
+                "offset_m": track.positions.offset[held],
+                "rate_mm_yr": track.rate[held] * MM_PER_M,
+                "rate_std_mm_yr": track.std[held] * MM_PER_M,
+                "component": track.component,
+            }
+        )
+        yield list(shapely.points(p.easting[held], p.northing[held])), table
