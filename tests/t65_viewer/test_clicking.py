@@ -12,13 +12,15 @@ import pytest
 import shapely
 from viewer_support import Browser, along
 
+from subside.ops.point_covariance import robust_mean
+from subside.ops.series.sites import mean_series
 from subside.viewer import ViewerData, export_static
 
 Serving = Callable[[ViewerData], str]
 Opening = Callable[..., Browser]
 
 ENTRIES = """return Subside.app.state.entries.map(e => ({k: e.k, rows: Array.from(e.rows), label: e.label, rate: e.rate,
-  sigma: e.sigma, values: Array.from(e.values), std: e.std && Array.from(e.std)}))"""
+  sigma: e.sigma, effective: e.effective, values: Array.from(e.values), std: e.std && Array.from(e.std)}))"""
 
 
 def shown(points: Any) -> np.ndarray[Any, Any]:
@@ -50,12 +52,6 @@ def wait_series(browser: Browser, action: Callable[[], object]) -> list[dict[str
     action()
     browser.wait("return (document.body.dataset.series || '') !== arguments[0]", before)
     return list(browser.js(ENTRIES))
-
-
-def correlated_std(data: ViewerData, k: int, rows: np.ndarray[Any, Any], std: np.ndarray[Any, Any]) -> float:
-    x, y = data.sets[k].easting[rows], data.sets[k].northing[rows]
-    h = np.hypot(np.subtract.outer(x, x), np.subtract.outer(y, y))
-    return float(np.sqrt(std @ np.exp(-h / 300.0) @ std) / len(rows))
 
 
 @pytest.mark.parametrize("way", ["served", "file"])
@@ -103,13 +99,21 @@ def test_points_areas_reference_filters_and_profile(
         rows = np.flatnonzero(shown(one) & shapely.contains_xy(ring, one.longitude, one.latitude))
         assert len(rows) > 30
         assert sorted(entry["rows"]) == rows.tolist()
-        mean = np.nanmean(np.asarray(one.displacement)[rows], axis=0) * 1000
-        np.testing.assert_allclose(values_of(entry), mean, atol=atol)
+        model = data.correlation[entry["k"]]
+        assert model is not None
+        series = mean_series(one, rows, model, site="area")
+        np.testing.assert_allclose(values_of(entry), series.displacement * 1000, atol=atol)
+        np.testing.assert_allclose(values_of(entry, "std"), series.std * 1000, rtol=0.01)
         known = rows[np.isfinite(one.velocity[rows])]
-        assert entry["rate"] == pytest.approx(one.velocity[known].mean() * 1000, rel=1e-4)
-        expected = correlated_std(data, entry["k"], rows, one.velocity_std[rows] * 1000)
-        assert entry["sigma"] == pytest.approx(expected, rel=0.01)
-        assert entry["sigma"] > 1.5 * np.sqrt(np.sum(one.velocity_std[rows] ** 2)) / len(rows) * 1000
+        rho = model.matrix(one.easting[known], one.northing[known], one.kind[known])
+        expected = robust_mean(one.velocity[known] * 1000, one.velocity_std[known] * 1000, rho)
+        assert entry["rate"] == pytest.approx(expected.mean, abs=0.001 * expected.std)
+        assert entry["sigma"] == pytest.approx(expected.std, rel=0.002)
+        assert entry["effective"] == pytest.approx(expected.n_effective, rel=0.005)
+    facts = page.text("facts")
+    assert f"alike to {model.reach:.0f} m" in facts
+    assert f"weighs as{expected.n_effective:.1f} independent points" in facts
+    assert "the error of the reference" in facts
 
     page.press("tool-reference")
     before = page.js("return document.body.dataset.reference || ''")
@@ -249,7 +253,7 @@ def test_strange_names_gaps_empty_tracks_and_no_correlation(
     page.press("series-save")
     page.wait("return window.saved")
     line = page.js("return window.saved").split("\n")[1]
-    assert line == f'"\'={row}+1","\'@t142 {attack}",{points.dates[0]},,{points.displacement_std[row, 0] * 1000:.2f}'
+    assert line == f'"\'={row}+1","\'@t142 {attack}",{points.dates[0]},,'
 
     before = page.js("return document.body.dataset.reference || ''")
     page.press("series-reference")

@@ -27,6 +27,7 @@ from subside.errors import ArgumentError
 from subside.figures.style import CATEGORIES, LOS_NOTE, MOTION, NO_DATA, QUALITY, SPREAD, number, symmetric_limit
 from subside.model.points import PointKind, PointSet, SeriesRows
 from subside.ops.point_covariance import ErrorCorrelation
+from subside.ops.series.sites import correlation_of_dates
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -128,7 +129,7 @@ class ViewerData:
     correlation: tuple[ErrorCorrelation | None, ...]
     title: str = "Ground motion"
     is_current: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
-    _readers: dict[tuple[int, str], _SlabReader] = field(default_factory=dict, repr=False, compare=False)
+    _readers: dict[tuple[int, str], _SlabReader] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check that every list has one entry a set and that the points fit a Mercator map."""
@@ -369,9 +370,7 @@ class ViewerData:
             "datum": points.source.datum,
             "sigma_definition": points.source.sigma_definition,
             "heading_deg": number(points.source.heading_deg),
-            "correlation": None
-            if model is None
-            else {"lengths": model.lengths.tolist(), "shares": model.shares.tolist(), "basis": model.basis},
+            "correlation": None if model is None else _correlation(model),
         }
 
     def _check_set(self, k: int) -> None:
@@ -389,6 +388,17 @@ _KIND_NAMES: Final = {
     PointKind.PS: "persistent scatterer",
     PointKind.DS: "distributed scatterer",
 }
+
+
+def _correlation(model: ErrorCorrelation) -> dict[str, Any]:
+    """Shares of rates and of single dates, and how far errors are alike, m."""
+    return {
+        "lengths": model.lengths.tolist(),
+        "shares": model.shares.tolist(),
+        "shares_of_dates": correlation_of_dates(model).shares.tolist(),
+        "reach": model.reach,
+        "basis": model.basis,
+    }
 
 
 def _exponential(length: float) -> ErrorCorrelation:

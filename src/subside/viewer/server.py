@@ -30,6 +30,7 @@ ASSETS: Final[Mapping[str, str]] = {
     "deck.min.js": "text/javascript; charset=utf-8",
     "uPlot.min.js": "text/javascript; charset=utf-8",
     "statistics.js": "text/javascript; charset=utf-8",
+    "means.js": "text/javascript; charset=utf-8",
     "source.js": "text/javascript; charset=utf-8",
     "charts.js": "text/javascript; charset=utf-8",
     "overlay.js": "text/javascript; charset=utf-8",

@@ -1,7 +1,7 @@
 "use strict";
 /* The page: what is shown, what is chosen, and what is said about it. */
 (function () {
-  const S = Subside.statistics, source = Subside.source, charts = Subside.charts;
+  const S = Subside.statistics, M = Subside.means, source = Subside.source, charts = Subside.charts;
   const $ = (id) => document.getElementById(id);
   const REACH_PX = 14, NEAR_M = 100, MOST_SERIES = 6, MOST_ROWS = 20000, MOST_BLOCKS = 64, REFERENCE_SAMPLE = 32, MOST_BINS = 4000, LEAST_IN_BIN = 3, MOST_NAMES = 12;
   const state = { manifest: null, sets: [], reference: null, entries: [], tool: "select", ring: [], turn: 0, serial: 0,
@@ -35,7 +35,7 @@
     document.title = manifest.title;
     $("title").textContent = manifest.title;
     state.sets = await Promise.all(manifest.sets.map(async (meta, k) => {
-      const set = { meta, k, on: true, ground: (y) => projection.ground(y), rho: S.correlation(meta.correlation), visible: new Uint32Array(0) };
+      const set = { meta, k, on: true, ground: (y) => projection.ground(y), rho: M.correlations(meta.correlation), visible: new Uint32Array(0) };
       await Promise.all(Object.entries(meta.columns).map(async ([name, type]) => { set[name] = await source.column(k, name, type); }));
       set.shownRate = set.rate;
       set.shownSigma = set.sigma;
@@ -345,26 +345,27 @@
     await updateSeries();
   }
 
-  /* Mean over rows minus the reference, and its deviation, for one column or for all dates. */
-  function combine(set, rows, readValue, readStd, width, isStdKnown) {
-    const reference = state.reference && state.reference.rows[set.k];
-    const values = S.meanOf(rows, readValue, width);
-    if (reference) S.meanOf(reference, readValue, width).forEach((v, t) => { values[t] -= v; });
-    return { values, std: isStdKnown ? S.deviation(set, rows, reference, readStd, width) : null };
-  }
-
   const fewBlocks = (rows) => S.thinnedByBlocks(rows, state.manifest.block_rows, MOST_BLOCKS, MOST_ROWS);
 
+  async function seriesOf(set, rows) {
+    if (!set.meta.n_blocks) return null;
+    return M.series(set, rows, await source.series(set.k, set.meta, state.manifest.block_rows, rows));
+  }
+
   async function compute(entry) {
-    const set = state.sets[entry.k], reference = state.reference && state.reference.rows[set.k];
-    const rate = combine(set, entry.rows, (i) => [set.rate[i]], (i) => [set.sigma[i]], 1, true);
-    const rows = fewBlocks(entry.rows), width = set.meta.days.length;
-    const found = await source.series(entry.k, set.meta, state.manifest.block_rows, reference ? [...rows, ...reference] : rows);
-    const series = set.meta.n_blocks
-      ? combine(set, rows, (i) => found.displacement.get(i), (i) => found.std.get(i), width, set.meta.has_std) : { values: [], std: null };
+    const { reference } = state, set = state.sets[entry.k], rows = fewBlocks(entry.rows);
+    const ofRates = (reference && reference.rates[set.k]) || null, own = M.rates(set, entry.rows);
+    const [series, ofSeries] = await Promise.all([seriesOf(set, rows), ofRates && referenceSeries(reference, set)]);
     const name = entry.ring ? null : await source.name(entry.k, set.meta, state.manifest.block_rows, entry.rows[0]);
-    return { rate: rate.values[0], sigma: rate.std[0], values: series.values, std: series.std, days: set.meta.days,
-      label: name || entry.label, n_used: rows.length };
+    return { rate: M.difference(own, ofRates)[0], sigma: M.deviations(set, own, ofRates)[0], effective: own.results[0].effective, n_rates: own.results[0].n,
+      excess: own.results[0].excess, values: series ? M.difference(series, ofSeries) : [], days: set.meta.days,
+      std: series && set.meta.has_std ? M.deviations(set, series, ofSeries) : null, label: name || entry.label, n_used: rows.length };
+  }
+
+  function referenceSeries(reference, set) {
+    const found = (reference.series[set.k] ||= seriesOf(set, reference.rows[set.k]));
+    found.catch(() => { delete reference.series[set.k]; });
+    return found;
   }
 
   async function updateSeries() {
@@ -409,12 +410,7 @@
     } else if (drawn.some((e) => e.std)) notes.push(`Band: 95 % (±1.96 σ), σ relative to the first date. ${state.manifest.sign}.`);
     if (entries.some((e) => e.ring && S.isCrossing(e.ring))) notes.push(CROSSING);
     if (drawn.some((e) => !e.std)) notes.push("The standard deviation of the displacements is unknown: no band.");
-    if (entries.some((e) => e.ring)) {
-      const models = entries.filter((e) => e.ring).map((e) => state.sets[e.k].meta.correlation);
-      notes.push(models.every(Boolean)
-        ? `σ of a mean knows the correlation of its points' errors (${models[0].basis}).`
-        : "How the errors of points are correlated is not known: σ of a mean is that of one point, an upper bound.");
-    }
+    if (entries.some((e) => e.ring)) notes.push("A mean of an area is a Huber mean: points that stand out weigh less; its series starts at zero.");
     const thinned = entries.filter((e) => e.n_used < e.rows.length).map((e) => `${count(e.n_used)} of ${count(e.rows.length)}`);
     if (thinned.length) notes.push(`Series of large areas are means of points spread evenly over those inside (${thinned.join(", ")}): ${MOST_BLOCKS} blocks are read at most.`);
     return notes.join(" ");
@@ -428,7 +424,7 @@
     add("rate", `${signed(entry.rate)} ± ${plain(entry.sigma)} mm/yr`, "big");
     add("relative to", state.reference && state.reference.rows[entry.k] ? state.reference.label : meta.datum);
     add("track", meta.name);
-    if (entry.ring) add("points", count(entry.rows.length));
+    if (entry.ring) describeMean(entry, meta.correlation, add);
     else {
       const [lon, lat] = projection.inverse(...positionOf(entry.k, i));
       const kind = state.manifest.kinds.find((k) => k.value === set.kind[i]);
@@ -446,6 +442,21 @@
     if (meta.days.length) add("dates", `${meta.days.length}, ${dateOf(meta.days[0])} to ${dateOf(meta.days[meta.days.length - 1])}`);
     box.replaceChildren(list, lengthy("what σ is", meta.sigma_definition));
   }
+
+  /* What the deviation of a mean holds, and what it does not. */
+  function describeMean(entry, model, add) {
+    const some = (n) => (n < 10 ? plain(n, 1) : count(Math.round(n)));
+    const unknown = entry.rows.length - entry.n_rates, isMoved = state.reference && state.reference.rows[entry.k];
+    add("points", count(entry.rows.length) + (unknown ? `, the rate of ${count(unknown)} unknown` : ""));
+    if (!Number.isFinite(entry.sigma)) return;
+    const alike = !model ? "taken as the same for all, an upper bound" : model.reach > 0 ? `alike to ${far(model.reach)} (${model.basis})` : "independent";
+    add("σ holds", `errors of the points, ${alike}; how they differ beyond that, ${plain(entry.excess)} mm/yr`
+      + (isMoved && model ? "; the error of the reference" : ""));
+    add("weighs as", `${some(entry.effective)} independent points`);
+    add("σ leaves out", `what all points here share${model ? ` beyond ${far(model.reach)}` : ""}: orbits, wide atmosphere${isMoved && model ? "" : ", the error of the reference"}; motion across the line of sight`);
+  }
+
+  const far = (metres) => (metres >= 1000 ? `${plain(metres / 1000, metres < 10000 ? 1 : 0)} km` : `${plain(metres, 0)} m`);
 
   function lengthy(name, text) {
     const details = make("details", null, { className: "note" });
@@ -487,7 +498,8 @@
   async function referTo(reference) {
     const usable = reference && reference.rows.map((rows, k) => rows && rows.filter((i) => Number.isFinite(state.sets[k].rate[i])));
     if (reference && !usable.some((rows) => rows && rows.length)) { say("The rate there is unknown: it cannot be the reference."); return; }
-    state.reference = reference && { ...reference, rows: usable.map((rows) => (rows && rows.length ? fewBlocks(rows) : null)) };
+    state.reference = reference && { ...reference, rows: usable.map((rows) => (rows && rows.length ? fewBlocks(rows) : null)), series: {} };
+    if (reference) state.reference.rates = state.sets.map((set, k) => state.reference.rows[k] && M.rates(set, state.reference.rows[k]));
     state.sets.forEach(shiftRates);
     describeReference();
     refresh();
@@ -496,20 +508,9 @@
   }
 
   function shiftRates(set) {
-    const rows = state.reference && state.reference.rows[set.k];
-    set.shownRate = set.rate;
-    set.shownSigma = set.sigma;
-    if (!rows) return;
-    const zero = S.meanOf(rows, (i) => [set.rate[i]], 1)[0];
-    set.shownRate = set.rate.map((v) => v - zero);
-    if (!set.rho) return;
-    const own = S.deviation(set, rows, null, (i) => [set.sigma[i]], 1)[0] ** 2;
-    const sample = S.thinned(rows, REFERENCE_SAMPLE).filter((j) => Number.isFinite(set.sigma[j]));
-    set.shownSigma = set.sigma.map((s, i) => {
-      let shared = 0;
-      for (const j of sample) shared += set.sigma[j] * S.between(set, set.rho, i, j);
-      return Math.sqrt(Math.max(s * s + own - (2 * s * shared) / sample.length, 0));
-    });
+    const mean = state.reference && state.reference.rates[set.k];
+    set.shownRate = mean ? set.rate.map((v) => v - mean.values[0]) : set.rate;
+    set.shownSigma = mean && set.rho ? M.deviationsFrom(set, mean, REFERENCE_SAMPLE) : set.sigma;
   }
 
   const isCovarianceKnown = () => state.sets.every((set) => set.rho);
