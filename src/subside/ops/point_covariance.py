@@ -10,6 +10,7 @@ rates is therefore read off the rates of near points.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,6 +41,7 @@ _OF_SERIES: Final = "residuals of the displacement series"
 _HUBER: Final = 1.345
 _MAD: Final = 1.4826
 _ITERATIONS: Final = 20
+_ROWS_AT_A_TIME: Final = 16_384
 _GOLDEN_ANGLE: Final = np.pi * (3 - np.sqrt(5))
 
 
@@ -154,7 +156,10 @@ def fit_error_correlation(points: PointSet, *, max_distance: float | None = None
     first, second, lag_index = pairs.T
     sampled, place = np.unique(pairs[:, :2].ravel(), return_inverse=True)
     residual, basis = _residuals(points, rows[sampled])
-    product = np.einsum("ij,ij->i", residual[place[::2]], residual[place[1::2]])
+    product = np.empty(len(first))
+    for pair in _slices(len(first)):
+        a, b = place[::2][pair], place[1::2][pair]
+        product[pair] = np.einsum("ij,ij->i", residual[a], residual[b])
     middle = np.sqrt(lags[1:] * lags[:-1])
     lengths = np.geomspace(_LEAST_LAG, farthest, max(int(np.log10(farthest / _LEAST_LAG) * _LENGTHS_PER_DECADE), 2))
     together = _by_lag(product, lag_index, np.ones(len(first), bool))
@@ -221,17 +226,27 @@ def _residuals(points: PointSet, rows: npt.NDArray[np.int64]) -> tuple[FloatArra
         design = np.column_stack([np.ones(n_dates), years, years**2])
         if np.ptp(years) >= 1.5:
             design = np.column_stack([design, np.cos(2 * np.pi * years), np.sin(2 * np.pi * years)])
-        series = read_rows(points.displacement, rows).astype(np.float64)
-        series -= series @ np.linalg.pinv(design).T @ design.T
-        series[~np.isfinite(series).all(axis=1)] = 0.0
+        fit = np.linalg.pinv(design).T
+        series = np.empty((len(rows), n_dates))
+        for part in _slices(len(rows)):
+            values = read_rows(points.displacement, rows[part]).astype(np.float64)
+            values -= values @ fit @ design.T
+            values[~np.isfinite(values).all(axis=1)] = 0.0
+            series[part] = _normalised(values)
         if np.count_nonzero(series.any(axis=1)) >= _LEAST_POINTS:
-            return _normalised(series), _OF_SERIES
+            return series, _OF_SERIES
     plane = np.column_stack([np.ones(len(rows)), points.easting[rows], points.northing[rows]])
     plane[:, 1:] -= plane[:, 1:].mean(axis=0)
     rates = points.velocity[rows] - plane @ np.linalg.lstsq(plane, points.velocity[rows], rcond=None)[0]
     spread = _MAD * np.median(np.abs(rates - np.median(rates)))
     scaled = np.clip((rates - np.median(rates)) / spread if spread > 0 else rates * 0.0, -3.0, 3.0)
     return scaled[:, None], "rates about a plane; motion is part of it"
+
+
+def _slices(n: int) -> Iterator[slice]:
+    """Rows taken at a time, so that what is made of series is never in memory several times over."""
+    for start in range(0, n, _ROWS_AT_A_TIME):
+        yield slice(start, start + _ROWS_AT_A_TIME)
 
 
 def _normalised(series: FloatArray) -> FloatArray:
