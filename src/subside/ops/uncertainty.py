@@ -30,6 +30,8 @@ _BLOCK: Final = 32768
 _FACTOR_SHRINK: Final = 0.7
 _LEAST_SCALE: Final = 0.1
 _SPARE_DATES: Final = 4
+_MEMORIES: Final = (75.0, 150.0, 300.0, 600.0)
+"""Times in which noise may be forgotten that are tried, days."""
 
 
 def noise_classes(
@@ -163,7 +165,7 @@ def estimate_noise(
     network : ndarray of float64, (date, date), optional
         Covariance of date phases under independent pair noise
         (:func:`subside.ops.invert.network_covariance`): one more candidate, beside random walks by days
-        and by dates, for the part that accumulates.
+        and by dates and noise with a memory, for the part that accumulates.
     date_factor : ndarray of float64, (date,), optional
         Relative white variances of the dates, where they are known; None estimates them.
 
@@ -208,12 +210,21 @@ def estimate_noise(
 
 
 def _candidates(days: FloatArray, network: FloatArray | None) -> FloatArray:
-    """Shapes the accumulating part may have; walks by days and by dates are one where dates are evenly spaced."""
-    found = [] if network is None else [network]
+    """Shapes the accumulating part may have.
+
+    Walks by days and by dates (one where dates are evenly spaced), the network's own, and noise that is forgotten:
+    where scatterers keep some coherence for years, errors of a date cannot grow without bound. Pairs add what does not
+    close, so that each memory is tried alone and with the network's shape in equal parts.
+    """
+    found = [] if network is None else [network / float(np.trace(network)) * len(days)]
     for clock in ((days - days[0]) / DAYS_PER_YEAR, np.arange(len(days), dtype=np.float64)):
         walk = np.minimum.outer(clock, clock) / clock[-1]
         if not any(np.allclose(walk, known) for known in found):
             found.append(walk)
+    apart = np.abs(np.subtract.outer(days, days))
+    for memory in _MEMORIES:
+        fading = np.exp(-apart / memory)
+        found += [fading] if network is None else [fading, (found[0] + fading) / 2]
     return np.stack(found)
 
 
