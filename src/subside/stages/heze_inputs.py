@@ -1,4 +1,7 @@
-"""Tables and maps that a user of the simulated Heze region would bring: nothing in them is truth about its motion."""
+"""Tables and maps that a user of the simulated Heze region would bring: nothing in them is truth about its motion.
+
+Sites are put where coherence is good, as a user who has seen the points would put them.
+"""
 
 from __future__ import annotations
 
@@ -137,7 +140,7 @@ def _best_place(ground: HezeGround, kind: str, chainage: float, reach: float) ->
     easting, northing = ground.line_position(u, across * 0.4)
     segments = ground.cover.segments(easting, northing)
     name = np.array(CLASS_NAMES)[segments.class_index]
-    is_open = ground.season_size(easting, northing) > 0.9
+    is_open = ground.cover.open_country(easting, northing) > 0.9
     suits = (name == "farmland") & is_open if kind == "rural" else np.isin(name, ("urban", "bare"))
     # The mean of the segment's coherence over its surroundings keeps sites off the edges of segments.
     score = np.where(suits, segments.gamma_inf, 0.0)

@@ -79,7 +79,7 @@ def score_twin(project: Path) -> list[ScoreRow]:
     Returns
     -------
     list of ScoreRow
-        Studies that were not made leave their rows out.
+        A study that was not made is a row that does not hold.
 
     Raises
     ------
@@ -90,6 +90,7 @@ def score_twin(project: Path) -> list[ScoreRow]:
     rows: list[ScoreRow] = []
     for name, score in (("corridor", _zone_rows), ("tracks", _agreement_rows), ("series", _lag_rows)):
         results = (read_json(study.folder(name) / SUMMARY) or {}).get("results")
+        rows.append(ScoreRow("study made", name, float(results is not None), "1", (1.0, 1.0)))
         if results is not None:
             rows += score(results, truth)
     for points in study.points:
