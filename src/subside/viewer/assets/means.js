@@ -2,7 +2,7 @@
 /* Huber means of points whose errors are correlated: the rule of `robust_mean` and `mean_series`. */
 Subside.means = (function () {
   const HUBER = 1.345, MAD = 1.4826, ITERATIONS = 20, TOLERANCE = 1e-9;
-  const MOST_RATES_PAIRED = 2000, MOST_SERIES_PAIRED = 1000, TABLE = 2048;
+  const MOST_RATES_PAIRED = 2000, MOST_SERIES_PAIRED = 1000, MOST_EXACT = 1000, TABLE = 2048;
   const S = Subside.statistics;
 
   /* Correlation of two different points, sum_k sqrt(a_ki a_kj) exp(-h / L_k); `quick` is the same tabulated over sqrt(h). */
@@ -33,7 +33,8 @@ Subside.means = (function () {
   /* Metres on the ground from one point to another, by the scale midway. */
   function distance(set, i, j) {
     const { xy } = set, y = xy[2 * i + 1], yj = xy[2 * j + 1];
-    return Math.hypot(xy[2 * i] - xy[2 * j], y - yj) * set.ground((y + yj) / 2);
+    const dx = xy[2 * i] - xy[2 * j], dy = y - yj;
+    return Math.sqrt(dx * dx + dy * dy) * set.ground((y + yj) / 2);
   }
 
   const rhoOf = (set, isSeries) => set.rho && (isSeries ? set.rho.ofDates : set.rho.ofRates);
@@ -41,13 +42,14 @@ Subside.means = (function () {
   /* Correlations of the points of two lists, of some spread evenly where they are long; 1 where none is known. */
   function paired(set, first, second, isSeries) {
     const most = isSeries ? MOST_SERIES_PAIRED : MOST_RATES_PAIRED, known = rhoOf(set, isSeries);
-    const a = S.spread(first.length, most), b = S.spread(second.length, most);
-    const rho = new Float64Array(a.length * b.length);
-    let at = 0;
-    for (const p of a) {
-      for (const q of b) {
-        const i = first[p], j = second[q];
-        rho[at++] = i === j || !known ? 1 : known.exact(distance(set, i, j), set.kind[i], set.kind[j]);
+    const a = S.spread(first.length, most), b = S.spread(second.length, most), isSelf = first === second;
+    const correlate = known && (Math.max(a.length, b.length) <= MOST_EXACT ? known.exact : known.quick);
+    const between = (i, j) => (i === j || !known ? 1 : correlate(distance(set, i, j), set.kind[i], set.kind[j]));
+    const rho = new Float64Array(a.length * b.length), width = b.length;
+    for (let p = 0; p < a.length; p++) {
+      for (let q = isSelf ? p : 0; q < width; q++) {
+        rho[p * width + q] = between(first[a[p]], second[b[q]]);
+        if (isSelf) rho[q * width + p] = rho[p * width + q];
       }
     }
     return { a, b, rho, isSame: (p, q) => first[p] === second[q] };
@@ -58,16 +60,17 @@ Subside.means = (function () {
     return S.quantile(sorted, 0.5);
   }
 
-  /* Mean of w_i w_j s_i s_j rho_ij over pairs of different points, weighted; 0 where there is no pair. */
-  function shared({ a, b, rho }, weights, std) {
-    let sum = 0, total = 0, at = 0;
-    for (let p = 0; p < a.length; p++) {
-      const wp = weights ? weights[a[p]] : 1, sp = std[a[p]];
-      for (let q = 0; q < b.length; q++, at++) {
-        if (p === q) continue;
-        const w = wp * (weights ? weights[b[q]] : 1), c = w * sp * std[b[q]] * rho[at];
-        if (c === c) { sum += c; total += w; }
-      }
+  /* Weighted mean of s_i s_j rho_ij over pairs of different points; 0 where there is no pair. */
+  function shared({ a, rho }, weights, std) {
+    const n = a.length, w = Float64Array.from(a, (i) => (std[i] === std[i] ? (weights ? weights[i] : 1) : 0));
+    const ws = Float64Array.from(a, (i, p) => (w[p] ? w[p] * std[i] : 0));
+    let sum = 0, total = 0;
+    for (let p = 0; p < n; p++) {
+      if (!w[p]) continue;
+      let part = 0, weight = 0;
+      for (let q = p + 1; q < n; q++) { part += ws[q] * rho[p * n + q]; weight += w[q]; }
+      sum += ws[p] * part;
+      total += w[p] * weight;
     }
     return total > 0 ? sum / total : 0;
   }
@@ -183,7 +186,7 @@ Subside.means = (function () {
       let shared = 0;
       for (let n = 0; n < sample.length; n++) {
         const p = sample[n], j = reference.rows[p];
-        const h = Math.hypot(xy[2 * i] - xy[2 * j], xy[2 * i + 1] - xy[2 * j + 1]) * scale[n];
+        const dx = xy[2 * i] - xy[2 * j], dy = xy[2 * i + 1] - xy[2 * j + 1], h = Math.sqrt(dx * dx + dy * dy) * scale[n];
         shared += weights[p] * std[p] * (i === j ? 1 : known(h, kind[i], kind[j]));
       }
       return Math.sqrt(Math.max(s * s + variance - (2 * s * shared) / total, 0));
