@@ -14,6 +14,7 @@ from subside.report.content import Chapter, DataTable, Picture
 from subside.report.corridor import corridor_blocks, watch_list
 from subside.report.numbers import chance
 from subside.report.paper import SHOWN, numbered, paper_numbers
+from subside.report.places import series_blocks
 from subside.report.results import load_studies
 from subside.studies.output import StudyFolder
 
@@ -163,3 +164,23 @@ def test_intervals_that_do_not_exist_are_not_announced(tmp_path: Path, low: floa
     words = Page(compose_report(contents, tmp_path / "r.html").read_text()).words
     assert said in words and "The cells count as 5.0 independent ones." in words
     assert ("in brackets" in words) == (low is not None)
+
+
+def test_storage_coefficients_have_a_table_and_what_is_not_claimed_stays_empty(tmp_path: Path) -> None:
+    none = [float("nan")] * 2
+    row = {"track": "t40", "head": "shallow_depth", "ratio_of_trends": 0.021, "is_lasting_claimed": False}
+    row |= {"lasting_storage": float("nan"), "lasting_storage_interval": none}
+    claimed = {"elastic_storage": 0.0066, "elastic_storage_interval": [0.0011, 0.0121], "n_places": 45}
+    bare = {"elastic_storage": float("nan"), "elastic_storage_interval": none, "n_places": None}
+    storage = [
+        {"group": "farmland relative to urban", **row, **claimed, "is_elastic_claimed": True, "elastic_reason": "yes"},
+        {"group": "mean of mining", **row, **bare, "is_elastic_claimed": False, "elastic_reason": "not claimed"},
+    ]
+    StudyFolder(tmp_path / "series", "series", "Sites").finish({"storage": storage, "storage_rule": "places differ"})
+    blocks = series_blocks(load_studies(tmp_path)[0])
+    (table,) = [b for b in blocks if isinstance(b, DataTable)]
+    cells = [dict(zip(table.header, (str(getattr(c, "text", c)) for c in r), strict=True)) for r in table.rows]
+    assert cells[0]["elastic (m/m)"] == "0.0066" and cells[0]["95 %, of a place"] == "0.0011 to 0.0121"
+    assert cells[0]["places"] == "45" and cells[0]["ratio of trends (m/m), no evidence"] == "0.0210"
+    assert cells[1]["elastic (m/m)"] == "–" and cells[1]["why"] == "not claimed"
+    assert any("places differ" in str(getattr(b, "words", "")) for b in blocks)

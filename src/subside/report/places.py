@@ -78,7 +78,35 @@ def series_blocks(results: StudyResults) -> list[Block]:
         caption="Seasons against rain and groundwater.",
         file="lags.csv",
     )
-    return blocks
+    return blocks + _storage_blocks(results)
+
+
+def _storage_blocks(results: StudyResults) -> list[Block]:
+    rule = results.value("storage_rule")
+    rows = results.rows("storage")
+    return [
+        *(paragraph((f"Storage coefficients: {rule}.",)) if rule and rows else []),
+        *table_of(
+            results,
+            rows,
+            (
+                Column("series", ("group",)),
+                Column("track", ("track",)),
+                Column("head", ("head",)),
+                Column("elastic claimed", ("is_elastic_claimed",)),
+                Column("elastic (m/m)", ("elastic_storage",), None, 4),
+                Column("95 %, of a place", ("elastic_storage_interval",), None, 4),
+                Column("places", ("n_places",)),
+                Column("why", ("elastic_reason",)),
+                Column("ratio of trends (m/m), no evidence", ("ratio_of_trends",), None, 4),
+                Column("lasting claimed", ("is_lasting_claimed",)),
+                Column("lasting (m/m)", ("lasting_storage",), None, 4),
+                Column("95 %", ("lasting_storage_interval",), None, 4),
+            ),
+            caption="Storage coefficients: m of vertical motion per m of head.",
+            file="storage.csv",
+        ),
+    ]
 
 
 def _component(results: StudyResults) -> str:

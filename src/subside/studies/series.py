@@ -18,16 +18,15 @@ from subside.figures import sites as site_figures
 from subside.io.tables import Sites, TimeTable
 from subside.io.vectors import Polygons
 from subside.model.points import PointSet
-from subside.ops.point_covariance import ErrorCorrelation, fit_error_correlation, independent_errors
+from subside.ops.point_covariance import ErrorCorrelation
 from subside.ops.series.changes import rate_changes
 from subside.ops.series.classes import SeriesClass, classify_series
-from subside.ops.series.combine import class_series, combine_tracks, relative_series
 from subside.ops.series.decomposition import decompose_series
 from subside.ops.series.driver import Driver, missing_months, monthly_driver
 from subside.ops.series.lag import LagResult, lag_behind
-from subside.ops.series.sites import SiteSeries, correlation_of_dates, group_mean, mean_series, points_near
-from subside.studies.land import OUTSIDE, land_classes
+from subside.ops.series.sites import group_mean, mean_series, points_near
 from subside.studies.output import StudyFolder, StudyParameters
+from subside.studies.series_classes import classes_of, date_correlation
 from subside.studies.series_rows import Analysed, adjusted_p, holds, lag_result, lag_row, site_result, site_row
 from subside.studies.series_storage import RULE, storage_of, storage_result, write_storage
 
@@ -35,8 +34,6 @@ UNGROUPED = "sites"
 """Group of the sites without a class."""
 
 _RESIDUAL_DRIVERS = 4
-_FEWEST_OF_CLASS = 50
-"""Points of a land class that make a mean series."""
 
 
 class SeriesParameters(StudyParameters):
@@ -144,7 +141,7 @@ def run_series(
     drivers = [*_drivers(rain, warn), *_drivers(groundwater, warn)]
     analysed = [a for track in tracks for a in _series_of(track, sites, parameters, warn)]
     if land is not None:
-        analysed += _classes_of(tracks, land, parameters.datum_class, warn)
+        analysed += classes_of(tracks, land, parameters.datum_class, warn)
     for item in analysed:
         _analyse(item, parameters, warn)
     for driver in drivers:
@@ -183,7 +180,7 @@ def _drivers(table: TimeTable | None, warn: Any) -> list[Driver]:
 
 
 def _series_of(track: PointSet, sites: Sites, parameters: SeriesParameters, warn: Any) -> list[Analysed]:
-    correlation = _correlation(track, warn)
+    correlation = date_correlation(track, warn)
     found: list[Analysed] = []
     for name, kind, longitude, latitude in zip(sites.name, sites.kind, sites.longitude, sites.latitude, strict=True):
         rows, nearest = points_near(track, float(longitude), float(latitude), radius=parameters.radius)
@@ -196,46 +193,6 @@ def _series_of(track: PointSet, sites: Sites, parameters: SeriesParameters, warn
         series = mean_series(track, rows, correlation, site=str(name), component=parameters.component)
         found.append(Analysed(series, str(kind) or UNGROUPED, False, up=_up(track, rows, parameters.component)))
     return [*found, *_groups(track, found, correlation)]
-
-
-def _classes_of(tracks: Sequence[PointSet], land: Polygons, datum_class: str, warn: Any) -> list[Analysed]:
-    """Vertical mean series of each land class and relative to one of them, by track and of the tracks together.
-
-    What is compared with rain is chosen beforehand, so that few tests share the probability of a false claim: classes
-    relative to the one taken as the datum, and that one itself, of all tracks together.
-    """
-    by_class: dict[str, list[SiteSeries]] = {}
-    for track in tracks:
-        own: dict[str, SiteSeries] = {}
-        labels = land_classes(land, track.easting, track.northing, track.crs)
-        correlation = _correlation(track, warn)
-        for label in sorted(set(labels) - {OUTSIDE}):
-            member = labels == label
-            if np.count_nonzero(member) >= _FEWEST_OF_CLASS:
-                own[f"all {label}"] = class_series(track, member, correlation, name=f"all {label}")
-        datum = own.get(f"all {datum_class}")
-        for name in list(own):
-            if datum is not None and own[name] is not datum:
-                relative = f"{name.removeprefix('all ')} relative to {datum_class}"
-                own[relative] = relative_series(own[name], datum, name=relative)
-        for name, series in own.items():
-            by_class.setdefault(name, []).append(series)
-    found = []
-    for name, members in by_class.items():
-        is_compared = " relative to " in name or name == f"all {datum_class}" or f"all {datum_class}" not in by_class
-        is_alone = len(members) == 1
-        found += [Analysed(s, name, True, True, is_compared and is_alone) for s in members]
-        if not is_alone:
-            found.append(Analysed(combine_tracks(members, name=name), name, True, True, is_compared))
-    return found
-
-
-def _correlation(track: PointSet, warn: Any) -> ErrorCorrelation:
-    try:
-        return correlation_of_dates(fit_error_correlation(track))
-    except ArgumentError as error:
-        warn(f"errors of the points of {track.name} are taken as independent: {error}")
-        return independent_errors()
 
 
 def _groups(track: PointSet, found: list[Analysed], correlation: ErrorCorrelation) -> list[Analysed]:

@@ -14,6 +14,7 @@ from subside.ops.series.classes import SeriesClass, SeriesClasses
 from subside.ops.series.decomposition import Decomposition
 from subside.ops.series.driver import Driver
 from subside.ops.series.lag import LagResult, holm
+from subside.ops.series.places import PlaceSeries
 from subside.ops.series.sites import SiteSeries
 
 
@@ -22,7 +23,7 @@ class Analysed:
     """A mean series and what was read off it; the series of a land class that stand behind others are not compared.
 
     ``up`` is the vertical part of the line of sight, which the series are divided by where a vertical motion is wanted;
-    1 for a vertical series.
+    1 for a vertical series. ``places`` are the vertical series of the places that the mean of a land class is of.
     """
 
     series: SiteSeries
@@ -31,6 +32,7 @@ class Analysed:
     is_class: bool = False
     is_compared: bool = True
     up: float = 1.0
+    places: tuple[PlaceSeries, ...] = ()
     parts: Decomposition | None = None
     changes: RateChanges | None = None
     classes: SeriesClasses | None = None

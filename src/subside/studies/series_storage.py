@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from subside.errors import ArgumentError
 from subside.figures.storage import LoopCurve, storage_figure
@@ -15,6 +16,7 @@ from subside.ops.series.changes import RateChanges
 from subside.ops.series.driver import Driver
 from subside.ops.series.longterm import LongTermStorage, head_changes, long_term_storage
 from subside.ops.series.noise import FloatArray, days_of
+from subside.ops.series.places import spread_of_places
 from subside.ops.series.storage import ElasticStorage, elastic_storage
 from subside.studies.output import StudyFolder
 from subside.studies.series_rows import Analysed, adjusted_p
@@ -22,13 +24,15 @@ from subside.studies.series_rows import Analysed, adjusted_p
 RULE: Final = (
     "an elastic storage coefficient is claimed only where departures of the ground from its usual season follow those "
     "of the head (test of the lag): two annual cycles always agree at some lag; lasting changes are claimed only "
-    "where ground and head change their rates together; the ratio of two straight trends is never evidence; what "
-    "processing takes of a wide season (atmosphere, reference) is missing in the coefficient, and that of a class "
-    "relative to another is the difference of theirs"
+    "where ground and head change their rates together; the ratio of two straight trends is never evidence; every "
+    "coefficient is relative to the reference areas, that of a class relative to another is the difference of theirs, "
+    "and what processing takes of a wide season is missing in it; places of a class differ, so that its interval is "
+    "that of one of its places, not of its mean"
 )
 """What is claimed, for the summary and the report."""
 
 _MOST_SHOWN: Final = 4
+_TAIL: Final = 0.025
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,10 @@ class Storage:
         Whether the departures are related at the stated rate of false claims.
     elastic_reason, long_term_reason : str
         Why or why not.
+    n_places : int
+        Places that a mean of a land class is of; 0 for a site or group of sites.
+    spread : float
+        Standard deviation of the true coefficients of the places, m per m; NaN where it cannot be told.
     """
 
     item: Analysed
@@ -58,6 +66,23 @@ class Storage:
     is_elastic_claimed: bool
     elastic_reason: str
     long_term_reason: str
+    n_places: int = 0
+    spread: float = np.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the elastic coefficient of the ground: of a place of a land class, of a site itself.
+
+        NaN for a land class whose places do not tell how much they differ.
+        """
+        if self.elastic is None or (self.item.is_class and not np.isfinite(self.spread)):
+            return np.nan, np.nan
+        if not self.item.is_class:
+            return self.elastic.whole.interval
+        whole = self.elastic.whole
+        half = float(stats.t.ppf(1 - _TAIL, self.n_places - 1)) * float(np.hypot(whole.std, self.spread))
+        low, high = whole.interval
+        return min(low, whole.value - half), max(high, whole.value + half)
 
     @property
     def is_inelastic(self) -> bool | None:
@@ -66,7 +91,7 @@ class Storage:
             return None
         if not self.long_term.is_claimed or not np.isfinite(self.long_term.bend_interval[0]):
             return None
-        return self.long_term.bend_interval[0] > self.elastic.whole.interval[1]
+        return self.long_term.bend_interval[0] > self.interval[1]
 
 
 def storage_of(
@@ -102,7 +127,10 @@ def storage_of(
             lasting, lasting_why = _long_term(item, head, bends[key], alpha)
             is_claimed = elastic is not None and bool(p <= alpha) and elastic.whole.value > 0
             words = why or _elastic_words(elastic, p, alpha, is_claimed=is_claimed)
-            found.append(Storage(item, head, elastic, lasting, is_claimed, words, lasting_why))
+            n, spread = spread_of_places(item.places, head, elastic.whole.lag) if elastic else (0, np.nan)
+            if is_claimed:
+                words += _places_words(item, n, spread)
+            found.append(Storage(item, head, elastic, lasting, is_claimed, words, lasting_why, n, spread))
     return found
 
 
@@ -155,6 +183,14 @@ def _elastic_words(elastic: ElasticStorage | None, p: float, alpha: float, *, is
     return f"{words}; they alone give {low:.2g} to {high:.2g}, which agrees"
 
 
+def _places_words(item: Analysed, n: int, spread: float) -> str:
+    if not item.is_class:
+        return ""
+    if not np.isfinite(spread):
+        return f"; {n} places do not tell how much the ground of the class differs: no interval is given"
+    return f"; {n} places of the class scatter by {spread:.2g} m/m beyond their errors, which the interval holds"
+
+
 def storage_row(s: Storage) -> dict[str, Any]:
     """Row of ``storage.csv``; coefficients are m of vertical motion per m of head, empty where not claimed."""
     series, elastic, lasting = s.item.series, s.elastic, s.long_term
@@ -167,7 +203,11 @@ def storage_row(s: Storage) -> dict[str, Any]:
         "elastic_claimed": s.is_elastic_claimed,
     }
     claimed = elastic if s.is_elastic_claimed else None
-    row |= _response("elastic_storage", claimed.whole if claimed else None)
+    row["elastic_storage"] = claimed.whole.value if claimed else np.nan
+    row["elastic_storage_low"], row["elastic_storage_high"] = s.interval if claimed else (np.nan, np.nan)
+    mean = claimed.whole.interval if claimed else (np.nan, np.nan)
+    row["elastic_storage_of_mean_low"], row["elastic_storage_of_mean_high"] = mean
+    row["n_places"], row["spread_of_places"] = s.n_places, s.spread if claimed else np.nan
     row["elastic_lag_days"] = claimed.whole.lag if claimed else np.nan
     row |= _response("elastic_storage_of_departures", claimed.departures if claimed else None)
     row["departures_agree"] = claimed.agrees if claimed else ""
@@ -202,6 +242,7 @@ def storage_result(s: Storage) -> dict[str, Any]:
         "head": row["head"],
         "elastic_storage": row["elastic_storage"],
         "elastic_storage_interval": [row["elastic_storage_low"], row["elastic_storage_high"]],
+        "n_places": s.n_places or None,
         "is_elastic_claimed": row["elastic_claimed"],
         "elastic_reason": row["elastic_reason"],
         "ratio_of_trends": row["ratio_of_trends"],
@@ -245,8 +286,9 @@ def _loop(s: Storage) -> LoopCurve:
     empty = np.zeros(0)
     verdict = "no elastic coefficient claimed"
     if s.is_elastic_claimed and elastic is not None:
-        low, high = elastic.whole.interval
-        verdict = f"elastic storage {elastic.whole.value:.2g} ({low:.2g} to {high:.2g}) m/m"
+        low, high = s.interval
+        ends = f"{low:.2g} to {high:.2g}" if np.isfinite(low) else "interval unknown"
+        verdict = f"elastic storage {elastic.whole.value:.2g} ({ends}) m/m"
     trend = lasting.trend_ratio if lasting else np.nan
     lasting_words = "the head has no significant trend"
     if lasting is not None and np.isfinite(trend):
@@ -264,7 +306,7 @@ def _loop(s: Storage) -> LoopCurve:
         level,
         motion[known],
         elastic.whole.value if s.is_elastic_claimed and elastic else np.nan,
-        elastic.whole.interval if elastic else (np.nan, np.nan),
+        s.interval,
         elastic.whole.lag if elastic else np.nan,
         trend,
         verdict,

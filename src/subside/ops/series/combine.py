@@ -57,17 +57,17 @@ def class_series(
     rows = np.flatnonzero(is_member)
     if not len(rows):
         raise ArgumentError(f"`is_member` of {name} must hold at least one point, got none")
-    return mean_series(points, _spread(points, rows), correlation, site=name, component=component)
+    return mean_series(points, spread_points(points, rows), correlation, site=name, component=component)
 
 
-def _spread(points: PointSet, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """One point of each cell, the cells as large as leaves about as many as are wanted."""
+def spread_points(points: PointSet, rows: npt.NDArray[np.int64], most: int = _MOST_POINTS) -> npt.NDArray[np.int64]:
+    """One point of each cell, the cells as large as leaves no more than are wanted, (point,) of ``rows``."""
     east, north = points.easting[rows], points.northing[rows]
     cell = 25.0
     while True:
         key = np.column_stack([np.floor(east / cell), np.floor(north / cell)]).astype(np.int64)
         _, first = np.unique(key, axis=0, return_index=True)
-        if len(first) <= _MOST_POINTS:
+        if len(first) <= most:
             return rows[np.sort(first)]
         cell *= 1.3
 

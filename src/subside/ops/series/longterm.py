@@ -20,6 +20,9 @@ _TAIL: Final = 0.025
 _EDGE: Final = 5
 Interval = tuple[float, float]
 
+_WHERE_FOUND: Final = 0.5
+"""Part of a series in which most bends are found, its middle."""
+
 
 @dataclass(frozen=True)
 class LongTermStorage:
@@ -98,11 +101,11 @@ def long_term_storage(
 
     Two straight lines always have a ratio, whatever moves the ground: it is given with an interval of the errors of
     both (Fieller 1954, J. R. Stat. Soc. B 16) and never claimed. Evidence is a change of both rates, of one sign, at
-    one time. With ``k`` bends of the ground and ``m`` of the head over ``T`` days in which bends can be found, bends at
-    random come within ``w`` days of each other with the right sign in ``k m w / T`` of cases at most; ``w`` is what
-    makes that ``alpha``. The ratio is that of the hinges fitted to both at the bend of the head, each beside a line and
-    a season. It holds what is elastic and what is not; the first is known from
-    :func:`subside.ops.series.storage.elastic_storage`.
+    one time. Bends are found in the middle of a series rather than near its ends: with ``k`` of the ground and ``m`` of
+    the head within half of the ``T`` days in which they are looked for, bends at random come within ``w`` days of each
+    other with the right sign in ``2 k m w / T`` of cases; ``w`` is what makes that ``alpha``. The ratio is that of the
+    hinges fitted to both at the bend of the head, each beside a line and a season. It holds what is elastic and what is
+    not; the first is known from :func:`subside.ops.series.storage.elastic_storage`.
 
     Parameters
     ----------
@@ -187,7 +190,7 @@ def _shared_bend(
     if not n:
         return None, np.nan
     reach = float((when[-_EDGE - 1] - when[_EDGE]).astype(int))
-    window = alpha * reach / n
+    window = alpha * _WHERE_FOUND * reach / n
     apart = np.abs(np.subtract.outer(days_of(bends.dates), days_of(changes.dates)))
     is_alike = np.sign(bends.change)[:, None] == np.sign(changes.change)[None]
     apart = np.where(is_alike, apart, np.inf)

@@ -173,7 +173,7 @@ def elastic_storage(
     reach = np.timedelta64(int(max_lag) + 1, "D")
     padded = head.padded(when[0] - reach, when[-1] + reach)
     error = min(head_std, _roughness(head))
-    line, departure = _levels(padded)
+    line, departure = levels(padded)
     unheard = np.where(padded.is_known, error, padded.spread[padded.months.astype(np.int64) % 12])
     days = days_of(when)
     lags = np.arange(0.0, max_lag + 0.5 * step, step)
@@ -184,7 +184,7 @@ def elastic_storage(
         own = _response(_Problem(days, y, seasonal, padded, departure, unheard**2), lags)
     except ArgumentError:
         own = Response(np.nan, np.nan, (np.nan, np.nan), np.nan)
-    read = _reading(padded, days - whole.lag) @ line
+    read = reading(padded, days - whole.lag) @ line
     take = trend @ np.linalg.pinv(trend)
     return ElasticStorage(
         whole,
@@ -198,8 +198,8 @@ def elastic_storage(
     )
 
 
-def _levels(head: Driver) -> tuple[FloatArray, FloatArray]:
-    """Head without its line, and its departures from the usual season, positive up, (month,)."""
+def levels(head: Driver) -> tuple[FloatArray, FloatArray]:
+    """Head without its line, and its departures from the usual season, positive up, m, (month,)."""
     years = head.middles / 365.25
     line = head.trend * (years - years.mean())
     return head.sign * (head.usual - line + head.anomaly), head.sign * head.anomaly
@@ -215,7 +215,7 @@ def _head_season(head: Driver) -> tuple[float, float]:
     return season.p_value, 2.0 * season.amplitude
 
 
-def _reading(head: Driver, days: FloatArray) -> FloatArray:
+def reading(head: Driver, days: FloatArray) -> FloatArray:
     """Matrix that reads monthly heads at days, without the loss of straight lines between them, (day, month)."""
     n = len(head.months)
     second = np.eye(n, k=1) - 2 * np.eye(n) + np.eye(n, k=-1)
@@ -235,7 +235,7 @@ def _response(problem: _Problem, lags: FloatArray) -> Response:
     """Slope at every lag, averaged by the likelihood of the lags."""
     white = SeriesNoise(problem.days, 1.0, 0.0, 0.0)
     misfit = np.array([_slope(problem, white, lag)[2] for lag in lags])
-    read = _reading(problem.head, problem.days - lags[int(np.argmin(misfit))]) @ problem.signal
+    read = reading(problem.head, problem.days - lags[int(np.argmin(misfit))]) @ problem.signal
     beside = np.column_stack([problem.fixed, read / max(float(np.linalg.norm(read)), 1e-300)])
     noise = fit_noise(problem.days, problem.motion, beside)
     dof = noise.dof(beside.shape[1] + 1)
@@ -250,7 +250,7 @@ def _response(problem: _Problem, lags: FloatArray) -> Response:
 
 def _slope(problem: _Problem, noise: SeriesNoise, lag: float) -> tuple[float, float, float]:
     """Slope, its variance, and the squares that are left, at a lag."""
-    weights = _reading(problem.head, problem.days - lag)
+    weights = reading(problem.head, problem.days - lag)
     columns = np.column_stack([problem.fixed, weights @ problem.signal, problem.motion])
     columns = noise.whiten(np.column_stack([columns, weights * np.sqrt(problem.variance)]))
     n = problem.fixed.shape[1]
