@@ -247,6 +247,8 @@ def test_a_difference_of_means_knows_what_they_share(fitted: ViewerData) -> None
     assert got["moved"] == pytest.approx(first.mean - second.mean, rel=1e-6)
     assert got["moved_std"] == pytest.approx(np.sqrt(variance), rel=1e-6)
     assert variance < first.std**2 + second.std**2
+    itself = page_means(fitted, known, known)
+    assert (itself["moved"], itself["moved_std"]) == (0.0, pytest.approx(0.0, abs=1e-6))
     alone = page_means(fitted, rows[:1], rows[:1])
     assert (alone["moved"], alone["moved_std"]) == (0.0, 0.0)
     assert alone["from"][int(rows[0])] == pytest.approx(0.0, abs=1e-4)

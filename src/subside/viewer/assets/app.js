@@ -363,7 +363,7 @@
   }
 
   function referenceSeries(reference, set) {
-    const found = (reference.series[set.k] ||= seriesOf(set, reference.rows[set.k]));
+    const found = (reference.series[set.k] ||= seriesOf(set, fewBlocks(reference.rows[set.k])));
     found.catch(() => { delete reference.series[set.k]; });
     return found;
   }
@@ -498,7 +498,7 @@
   async function referTo(reference) {
     const usable = reference && reference.rows.map((rows, k) => rows && rows.filter((i) => Number.isFinite(state.sets[k].rate[i])));
     if (reference && !usable.some((rows) => rows && rows.length)) { say("The rate there is unknown: it cannot be the reference."); return; }
-    state.reference = reference && { ...reference, rows: usable.map((rows) => (rows && rows.length ? fewBlocks(rows) : null)), series: {} };
+    state.reference = reference && { ...reference, rows: usable.map((rows) => (rows && rows.length ? rows : null)), series: {} };
     if (reference) state.reference.rates = state.sets.map((set, k) => state.reference.rows[k] && M.rates(set, state.reference.rows[k]));
     state.sets.forEach(shiftRates);
     describeReference();

@@ -109,18 +109,29 @@ Subside.means = (function () {
     return { mean: centre, variance, effective: (squares / n + excess2) / variance, excess: Math.sqrt(excess2), weights, n };
   }
 
-  /* Covariance of two means; what a point scatters beyond its error is shared where it is in both. */
-  function covariance({ a, b, rho, isSame }, first, second, firstStd, secondStd) {
-    let sum = 0, total = 0, at = 0;
+  /* Covariance of two means; points in both (`same`, pairs of places) share all of their error and scatter. */
+  function covariance({ a, b, rho, isSame }, same, first, second, firstStd, secondStd) {
+    let own = 0, ownWeight = 0, sum = 0, total = 0, at = 0;
+    for (const [i, j] of same) {
+      const w = first.weights[i] * second.weights[j], c = firstStd[i] * secondStd[j];
+      if (!w || c !== c) continue;
+      own += w * (c + first.excess * second.excess);
+      ownWeight += w;
+    }
     for (const i of a) {
       for (const j of b) {
         const w = first.weights[i] * second.weights[j], c = firstStd[i] * secondStd[j] * rho[at++];
-        if (!w || c !== c) continue;
-        sum += w * (isSame(i, j) ? c + first.excess * second.excess : c);
+        if (!w || c !== c || isSame(i, j)) continue;
+        sum += w * c;
         total += w;
       }
     }
-    return total > 0 ? sum / total : 0;
+    return own + (total > 0 ? (1 - ownWeight) * (sum / total) : 0);
+  }
+
+  function common(first, second) {
+    const place = new Map(second.map((row, j) => [row, j]));
+    return first.flatMap((row, i) => (place.has(row) ? [[i, place.get(row)]] : []));
   }
 
   /* Deviations that are positive everywhere: what is unknown or zero takes the median of the others, 0 where none is known. */
@@ -155,11 +166,11 @@ Subside.means = (function () {
     if (!own.isKnown) return own.results.map(() => NaN);
     const variance = (of, t) => (t === of.first ? 0 : of.results[t].variance);
     if (!reference || !set.rho) return own.results.map((_, t) => Math.sqrt(variance(own, t)));
-    const pairs = paired(set, own.rows, reference.rows, own.isSeries);
+    const pairs = paired(set, own.rows, reference.rows, own.isSeries), same = common(own.rows, reference.rows);
     return own.results.map((r, t) => {
       const v = variance(own, t), w = variance(reference, t);
-      const common = v && w ? covariance(pairs, r, reference.results[t], own.std[t], reference.std[t]) : 0;
-      return Math.sqrt(Math.max(v + w - 2 * common, 0));
+      const shares = v && w ? covariance(pairs, same, r, reference.results[t], own.std[t], reference.std[t]) : 0;
+      return Math.sqrt(Math.max(v + w - 2 * shares, 0));
     });
   }
 
