@@ -24,7 +24,7 @@ POINT_BYTES: Final[Mapping[str, int]] = MappingProxyType(
         "tracks": _LOADING_BYTES,
         "decompose": _LOADING_BYTES,
         "corridor": 800,
-        "series": 850,
+        "series": 700,
         "basins": 700,
         "geodesy": _LOADING_BYTES,
         "report": 1100,
@@ -38,7 +38,7 @@ Bounds on the peak of the resident size. Measured to the end, in brackets what :
 * ``tracks``, two tracks of 2.1 million points 1.6 GB (2.0);
 * ``corridor``, the same track 1.2 GB (1.3); two tracks of 2.1 million points 1.9 GB (2.3) in all but the writing of
   the map, which took 3.0 GB when it was written at once and stays below 1.9 in parts (seen on the one track);
-* ``series``, the same two tracks 2.4 GB (2.4), when the fit of correlations took twice what it takes now.
+* ``series``, the same two tracks 1.7 GB (2.1), 2.4 before the fit of correlations went by blocks.
 
 ``decompose``, ``basins``, ``geodesy`` and ``report`` have not been measured: they are set from reading and from the
 studies they are like, ``report`` from the largest study and the points of all tracks kept between studies.
