@@ -212,19 +212,21 @@ def estimate_noise(
 def _candidates(days: FloatArray, network: FloatArray | None) -> FloatArray:
     """Shapes the accumulating part may have.
 
-    Walks by days and by dates (one where dates are evenly spaced), the network's own, and noise that is forgotten:
+    Walks by days and by dates (one where dates are evenly spaced); with a network its own, and noise that is forgotten:
     where scatterers keep some coherence for years, errors of a date cannot grow without bound. Pairs add what does not
-    close, so that each memory is tried alone and with the network's shape in equal parts.
+    close, so that each memory is tried alone and with the network's shape in equal parts. Without a network no memory
+    is tried: a few series would take one realisation of the atmosphere for it.
     """
     found = [] if network is None else [network / float(np.trace(network)) * len(days)]
     for clock in ((days - days[0]) / DAYS_PER_YEAR, np.arange(len(days), dtype=np.float64)):
         walk = np.minimum.outer(clock, clock) / clock[-1]
         if not any(np.allclose(walk, known) for known in found):
             found.append(walk)
-    apart = np.abs(np.subtract.outer(days, days))
-    for memory in _MEMORIES:
-        fading = np.exp(-apart / memory)
-        found += [fading] if network is None else [fading, (found[0] + fading) / 2]
+    if network is not None:
+        apart = np.abs(np.subtract.outer(days, days))
+        for memory in _MEMORIES:
+            fading = np.exp(-apart / memory)
+            found += [fading, (found[0] + fading) / 2]
     return np.stack(found)
 
 
