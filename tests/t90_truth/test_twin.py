@@ -50,12 +50,20 @@ def test_cycles_are_right_among_the_unflagged(twin: tuple[Path, list[ScoreRow]],
     assert _row(rows, "DS kept", f"{track}, urban").value > 90.0
 
 
+_INTERVAL = "95 % interval holds the true rate"
 _DO_NOT_HOLD = {
     ("RMSE between the tracks", "cells"),
+    ("lowest rate, error", "zone 2"),
     ("5 % of the rates, error", "zone 2"),
-    ("95 % of the rates, error", "zone 2"),
+    ("of them flagged", "t142"),
+    (_INTERVAL, "t40, PS"),
+    (_INTERVAL, "t40, DS"),
+    (_INTERVAL, "t142, DS"),
 }
-"""Rows that 28 dates and 6 km do not reach; the limits are those of the corridor of 63 dates."""
+"""Rows that 28 dates and 6 km do not reach; the limits are those of the corridor of 63 dates.
+
+The middle of the narrow peak of zone 2 is flagged for aliasing; the intervals meet one realisation of the atmosphere.
+"""
 
 
 def test_every_row_with_a_limit_holds_but_the_known(twin: tuple[Path, list[ScoreRow]]) -> None:
