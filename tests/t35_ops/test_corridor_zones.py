@@ -161,7 +161,12 @@ def _under_datums(seed: int, datum: float):  # type: ignore[no-untyped-def]
     return find_zones(profile, smooth_profile(profile, length=2000.0))
 
 
-@pytest.mark.parametrize("datum", [pytest.param(0.0005, marks=pytest.mark.slow), 0.0015])
+_SMALL_DATUM = pytest.mark.xfail(
+    strict=True, reason="Student's t of one degree of freedom is wider than datums of 0.5 mm/yr under noise need: 99 %"
+)
+
+
+@pytest.mark.parametrize("datum", [pytest.param(0.0005, marks=[pytest.mark.slow, _SMALL_DATUM]), 0.0015])
 def test_intervals_hold_the_reference_areas_of_the_tracks(datum: float) -> None:
     ends, total = [], []
     for seed in range(80):
@@ -169,10 +174,8 @@ def test_intervals_hold_the_reference_areas_of_the_tracks(datum: float) -> None:
         (zone,) = found.zones
         ends += [zone.start_low <= 5e3 <= zone.start_high, zone.end_low <= 15e3 <= zone.end_high]
         total.append(found.total_low <= 10e3 <= found.total_high)
-    # Ends are widened to whole bins of 100 m, as much as the smaller datum moves them: 240 runs hold 98 and 99 % of the
-    # ends, 96 and 99 % of the totals.
-    assert np.mean(ends) >= 0.90, np.mean(ends)
-    assert 0.90 <= np.mean(total) <= (0.98 if datum > 0.001 else 1.0), np.mean(total)
+    assert 0.90 <= np.mean(ends) <= 0.98, np.mean(ends)
+    assert 0.90 <= np.mean(total) <= 0.98, np.mean(total)
 
 
 def test_an_end_that_is_nowhere_certain_stays_within_its_zone() -> None:

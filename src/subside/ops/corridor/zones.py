@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from subside.errors import ArgumentError
 from subside.ops.corridor.bins import Bins
@@ -19,6 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 _TAIL: Final = 0.025
+_LEAST: Final = 1e-9
 _SHIFTS: Final = 200
 
 
@@ -237,7 +238,7 @@ def _crossing(profile: Profile, mean: FloatArray, inside: int, outside: int, lev
 
 
 def _interval(bins: Bins, probability: FloatArray, run: tuple[int, int], direction: int) -> tuple[float, float]:
-    """Chainages around an end between which the probability passes from 97.5 to 2.5 %, inner first."""
+    """Chainages around an end where the probability passes 97.5 and 2.5 %, inner first."""
     first, last = run
     inner = last if direction > 0 else first
     outer = inner + direction
@@ -245,7 +246,21 @@ def _interval(bins: Bins, probability: FloatArray, run: tuple[int, int], directi
         inner -= direction
     while 0 <= outer < bins.n_bins and probability[outer] > _TAIL:
         outer += direction
-    return float(bins.centre[inner]), float(bins.centre[int(np.clip(outer, 0, bins.n_bins - 1))])
+    return (
+        _passing(bins, probability, (inner, inner + direction), 1 - _TAIL),
+        _passing(bins, probability, (outer, outer - direction), _TAIL),
+    )
+
+
+def _passing(bins: Bins, probability: FloatArray, pair: tuple[int, int], level: float) -> float:
+    """Chainage between two neighbouring bins where the probit passes a level; the first bin where it does not."""
+    at, other = (int(np.clip(k, 0, bins.n_bins - 1)) for k in pair)
+    z, beyond = ndtri(np.clip(probability[[at, other]], _LEAST, 1 - _LEAST))
+    wanted = float(ndtri(level))
+    if not np.isfinite(z + beyond) or z == beyond or (z - wanted) * (beyond - wanted) > 0:
+        return float(bins.centre[at])
+    share = (wanted - z) / (beyond - z)
+    return float(bins.centre[at] + share * (bins.centre[other] - bins.centre[at]))
 
 
 def _zone(
