@@ -107,6 +107,18 @@ def test_a_comparison_with_the_ground_is_in_the_summary(tmp_path: Path) -> None:
     assert "7 stations" in words and "1.12 times" in words and "not checked" not in words
 
 
+def test_joint_rates_are_called_vertical_and_each_track_has_a_row(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "geodesy", "geodesy", "all tracks against GNSS")
+    one = {"n_stations": 7, "rmse_mm_yr": 1.84, "bias_mm_yr": 0.2, "z_rms": 1.12}
+    rows = [{"track": "t40", "component": "line of sight", **one}, {"track": "t40 + t61", "component": "up", **one}]
+    folder.finish({**one, "reference": "HZ01", "radius_m": 100.0, "component": "up, split from east", "tracks": rows})
+    contents = ReportContents("T", "2026-11-28", studies=load_studies(tmp_path))
+    words = Page(compose_report(contents, tmp_path / "r.html").read_text()).words
+    assert "were compared, vertical (up, split from east), both relative to station HZ01" in words
+    assert "were compared, along the line of sight" not in words
+    assert "t40 + t61" in words and "Each track and all together" in words
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.0, "< 0.001"), (2.3e-204, "< 0.001"), (1.0, "> 0.999"), (0.243, "0.24"), (0.0641, "0.064"), (0.9973, "0.997")],

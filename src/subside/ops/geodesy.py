@@ -11,17 +11,19 @@ import numpy.typing as npt
 
 from subside.conventions import DAYS_PER_YEAR
 from subside.errors import ArgumentError
-from subside.model.points import GEOGRAPHIC, PointSet, transform
+from subside.model.points import GEOGRAPHIC, PointSet, read_rows, transform
 from subside.ops.point_covariance import ErrorCorrelation, robust_mean
+from subside.ops.station_rates import MONUMENT_WALK, StationFit, fit_station, station_std
 from subside.ops.two_tracks.common_cells import error_correlation
-from subside.ops.two_tracks.common_rates import fit_span, fit_values, vertical_rates
-from subside.ops.two_tracks.sensitivity import sensitivity
+from subside.ops.two_tracks.common_rates import annual, annual_columns, fit_span, vertical_rates
+from subside.ops.two_tracks.sensitivity import SAME_SIDE_DEG, sensitivity
 
 FloatArray = npt.NDArray[np.float64]
 
 _LEAST_DATES: Final = 3
 _LEAST_STATIONS: Final = 2
-_SPLIT_DEG: Final = 30.0
+_FEW_DATES: Final = "fewer than three dates in common with the points"
+_EPOCH: Final = np.datetime64("2000-01-01")
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class GroundSeries:
         Ascending.
     displacement : ndarray of float64, (date, 3)
         East, north, up, m. East and north NaN: only heights are known (levelling), and the rest is taken for zero.
-    rate_std : float
-        Standard deviation of the rate along the line of sight, m/yr; NaN takes that of the residuals of the fit.
+    std : ndarray of float64, (date, 3), optional
+        Stated standard deviations of the same, m; NaN is unknown. Errors are never taken as smaller.
     """
 
     name: str
@@ -47,7 +49,7 @@ class GroundSeries:
     latitude: float
     dates: npt.NDArray[np.datetime64]
     displacement: FloatArray
-    rate_std: float = np.nan
+    std: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and the order of the dates."""
@@ -70,10 +72,18 @@ class GroundSeries:
             return np.asarray(self.displacement[:, 2] * vector[2], np.float64)
         return np.asarray(self.displacement @ vector, np.float64)
 
+    def std_along(self, los: FloatArray) -> FloatArray | None:
+        """Stated standard deviation along a line of sight, m, (date,); None where none is stated."""
+        if self.std is None:
+            return None
+        vector = np.where(np.isfinite(los), los, 0.0)
+        parts = self.std[:, 2:] * vector[2:] if self.is_height_only else self.std * vector
+        return np.asarray(np.linalg.norm(parts, axis=1), np.float64)
+
 
 @dataclass(frozen=True)
 class StationRate:
-    """Rates at a station, along the line of sight, m/yr, over the dates both have.
+    """Rates at a station, m/yr, along the line of sight (or vertical, of several tracks), over the dates both have.
 
     Attributes
     ----------
@@ -87,6 +97,10 @@ class StationRate:
         Rates; NaN is unknown.
     is_height_only : bool
         Whether horizontal motion of the station was taken for zero.
+    season : tuple of float
+        Cosine and sine of the year in the mean of the points, m, counted from 2000; NaN where they do not carry one.
+    is_season_taken : bool
+        Whether the season of the points was taken off the station, whose few dates carry none.
     reason : str
         Why it was left out; empty where it was used.
     """
@@ -100,6 +114,8 @@ class StationRate:
     points: float
     points_std: float
     is_height_only: bool
+    season: tuple[float, float] = (np.nan, np.nan)
+    is_season_taken: bool = False
     reason: str = ""
 
 
@@ -122,7 +138,7 @@ class GroundComparison:
     mae, rmse, bias, pearson : float
         Of the differences, m/yr; correlation of the two relative rates, NaN for fewer than three stations.
     z_rms : float
-        Root mean square of difference over standard deviation; 1 is right.
+        Root mean square of difference over standard deviation, of those known; 1 is right, NaN where none is known.
     """
 
     stations: tuple[StationRate, ...]
@@ -147,12 +163,15 @@ def compare_ground(
     radius: float = 200.0,
     reference: str | None = None,
     sigma: str = "auto",
+    walk: float = MONUMENT_WALK,
 ) -> GroundComparison:
     """Compare rates of points with those of stations on the ground.
 
     The motion of a station is projected to the mean line of sight of the points around it, never the other way round;
-    both are fitted with a line and an annual term over the dates that both cover. Differences are taken to one station,
-    so that the datum of neither matters (double differences, as in the requirement test of OPERA and in Terrafirma).
+    both are fitted with a line and an annual term over the dates that both cover. A station whose dates are too few for
+    an annual term (levelling above all) is rid of that of the points around it first. Differences are taken to one
+    station, so that the datum of neither matters (double differences, as in the requirement test of OPERA and in
+    Terrafirma).
 
     Parameters
     ----------
@@ -163,9 +182,11 @@ def compare_ground(
     radius : float
         Points within it stand for the station, m.
     reference : str, optional
-        Station that the others are relative to; None takes the one with the most certain difference.
+        Station that the others are relative to; None takes the one of smallest error.
     sigma : {"auto", "stated", "temporal"}
         Standard deviation of the points (:func:`subside.ops.two_tracks.common_rates.vertical_rates`).
+    walk : float
+        Random walk of the monuments, m per root year (:func:`subside.ops.station_rates.station_std`).
 
     Returns
     -------
@@ -183,7 +204,8 @@ def compare_ground(
     usable = (points.flags == 0) & np.isfinite(points.velocity) & np.isfinite(points.los).all(axis=1)
     correlation = error_correlation(points, usable)
     std = vertical_rates(points, None, sigma=sigma).std * points.los[:, 2]
-    rates = tuple(_station(points, s, usable, std, (radius, correlation)) for s in stations)
+    seen = [_station(points, s, usable, std, (radius, correlation)) for s in stations]
+    rates = _with_errors(seen, walk)
     used = [r for r in rates if not r.reason]
     if len(used) < _LEAST_STATIONS:
         reasons = "; ".join(f"{r.name}: {r.reason}" for r in rates if r.reason)
@@ -197,13 +219,15 @@ def compare_vertical(
     stations: Sequence[GroundSeries],
     *,
     reference: str | None = None,
+    walk: float = MONUMENT_WALK,
 ) -> tuple[GroundComparison, bool]:
     """Compare the vertical rates that several tracks give together with those of stations.
 
     At every station that all tracks see, their rates along the lines of sight are solved for east and up (north is
     taken for zero), weighted by their variances, if the lines are 30 degrees or more apart; else they are divided by
     the vertical part and averaged, as if nothing moved sideways. The ground is the vertical part of the station over
-    the dates of all tracks, fitted with the same function of time. Errors of tracks are taken as independent.
+    the dates of all tracks, fitted with the same function of time; each track's own rate is over the dates it shares
+    with the station. Errors of tracks are taken as independent.
 
     Parameters
     ----------
@@ -213,7 +237,7 @@ def compare_vertical(
         Of each track with the stations (:func:`compare_ground`).
     stations : sequence of GroundSeries
         The same.
-    reference : str, optional
+    reference, walk
         As for :func:`compare_ground`.
 
     Returns
@@ -232,46 +256,102 @@ def compare_vertical(
         raise ArgumentError(f"`tracks` must be two or more, got {len(tracks)}")
     looks = np.stack([t.mean_los() for t in tracks])
     angles = [sensitivity(looks[0], look).angle_deg for look in looks[1:]]
-    is_split = max(angles) >= _SPLIT_DEG
+    is_split = max(angles) >= SAME_SIDE_DEG
     design = looks[:, [2, 0]] if is_split else looks[:, [2]]
     spans = [t.dates[[0, -1]] for t in tracks if t.has_series]
     span = (max(s[0] for s in spans), min(s[1] for s in spans)) if spans else None
-    rates = []
+    found: list[tuple[StationRate, StationFit | None]] = []
     for k, series in enumerate(stations):
         seen = [c.stations[k] for c in comparisons]
         joined = replace(seen[0], n_points=sum(s.n_points for s in seen))
         missing = next((f"{t.name}: {s.reason}" for t, s in zip(tracks, seen, strict=True) if s.reason), "")
         if missing:
-            rates.append(_without(joined, missing))
+            found.append((_without(joined, missing), None))
             continue
         std = np.array([s.points_std for s in seen])
         covariance = np.linalg.inv((design / std[:, None]).T @ (design / std[:, None]))
         up = float((covariance @ design.T @ (np.array([s.points for s in seen]) / std**2))[0])
-        ground = _upward(series, span)
-        joined = replace(joined, points=up, points_std=float(np.sqrt(covariance[0, 0])))
-        rates.append(
-            _without(joined, "fewer than three dates in common with the points")
-            if ground is None
-            else replace(joined, ground=ground[0], ground_std=ground[1])
+        season = np.mean([np.array(s.season) / look[2] for s, look in zip(seen, looks, strict=True)], axis=0)
+        fit, is_taken = _fit(series, np.array([0.0, 0.0, 1.0]), span, season)
+        joined = replace(
+            joined,
+            points=up,
+            points_std=float(np.sqrt(covariance[0, 0])),
+            season=(float(season[0]), float(season[1])),
+            is_season_taken=is_taken,
         )
+        found.append((joined if fit else _without(joined, _FEW_DATES), fit))
+    rates = _with_errors(found, walk)
     used = [r for r in rates if not r.reason]
     if len(used) < _LEAST_STATIONS:
         raise ArgumentError(f"`stations` must hold at least two that all tracks see, got {len(used)}")
-    return _differences(tuple(rates), _reference(used, reference)), is_split
+    return _differences(rates, _reference(used, reference)), is_split
 
 
-def _upward(series: GroundSeries, span: tuple[np.datetime64, np.datetime64] | None) -> tuple[float, float] | None:
-    """Vertical rate of a station and its standard deviation, m/yr; None for fewer than three dates."""
-    up = series.displacement[:, 2]
-    known = np.isfinite(up)
+def _with_errors(found: Sequence[tuple[StationRate, StationFit | None]], walk: float) -> tuple[StationRate, ...]:
+    """Stations with the rates of their fits and errors that know of each other."""
+    fits = [fit for _, fit in found if fit is not None]
+    errors = iter(station_std(fits, walk=walk)) if fits else iter(())
+    return tuple(
+        station if fit is None else replace(station, ground=fit.rate, ground_std=float(next(errors)))
+        for station, fit in found
+    )
+
+
+def _years(dates: npt.NDArray[np.datetime64]) -> FloatArray:
+    result: FloatArray = (dates - _EPOCH).astype("timedelta64[D]").astype(np.float64) / DAYS_PER_YEAR
+    return result
+
+
+def _fit(
+    series: GroundSeries,
+    los: FloatArray,
+    span: tuple[np.datetime64, np.datetime64] | None,
+    season: FloatArray,
+) -> tuple[StationFit | None, bool]:
+    """Fit of a station over a span, and whether the season of the points was taken off; None for too few dates."""
+    values, std = series.along(los), series.std_along(los)
+    known = np.isfinite(values)
     if span is not None:
         known &= (series.dates >= span[0]) & (series.dates <= span[1])
     if np.count_nonzero(known) < _LEAST_DATES:
-        return None
-    dates = series.dates[known]
-    years = (dates - dates[0]).astype("timedelta64[D]").astype(np.float64) / DAYS_PER_YEAR
-    rate, formal = fit_values(up[known], years)
-    return rate, series.rate_std if np.isfinite(series.rate_std) else formal
+        return None, False
+    years, values = _years(series.dates[known]), values[known]
+    takes = not annual_columns(years).shape[1] and bool(np.isfinite(season).all())
+    if takes:
+        values = values - annual(years) @ season
+    return fit_station(values, years, std=None if std is None else std[known]), takes
+
+
+def _season(points: PointSet, rows: npt.NDArray[np.int64]) -> FloatArray:
+    """Cosine and sine of the year in the mean of some points, m; NaN where their dates do not carry one."""
+    if not points.has_series:
+        return np.full(2, np.nan)
+    series = read_rows(points.displacement, rows).astype(np.float64)
+    known = np.isfinite(series).all(axis=0)
+    years = _years(points.dates[known])
+    if not annual_columns(years).shape[1]:
+        return np.full(2, np.nan)
+    design = np.column_stack([np.ones(len(years)), years - years.mean(), annual(years)])
+    return np.asarray(np.linalg.lstsq(design, series[:, known].mean(axis=0), rcond=None)[0][2:], np.float64)
+
+
+def _rates_over(
+    points: PointSet, std: FloatArray, span: tuple[np.datetime64, np.datetime64] | None, season: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Rates of points over a span, and their errors: as white ones grow from all dates to those of the span.
+
+    The season is taken off where the dates of the span are too few to carry it.
+    """
+    if span is None:
+        return points.velocity, std
+    inside = points.dates[(points.dates >= span[0]) & (points.dates <= span[1])]
+    whole = fit_span(points, points.dates[0], points.dates[-1])
+    if np.isfinite(season).all() and not annual_columns(_years(inside)).shape[1]:
+        series = read_rows(points.displacement, np.arange(points.n_points)) - annual(_years(points.dates)) @ season
+        points = replace(points, displacement=series.astype(np.float32))
+    part = fit_span(points, *span)
+    return part.velocity, std * part.formal_std / whole.formal_std
 
 
 def _station(
@@ -280,45 +360,44 @@ def _station(
     usable: npt.NDArray[np.bool_],
     std: FloatArray,
     around: tuple[float, ErrorCorrelation],
-) -> StationRate:
+) -> tuple[StationRate, StationFit | None]:
     radius, correlation = around
     place = transform([station.longitude], [station.latitude], source=GEOGRAPHIC, target=points.crs)
     east, north = float(place[0][0]), float(place[1][0])
     near = np.flatnonzero(usable & (np.hypot(points.easting - east, points.northing - north) <= radius))
-    unknown = StationRate(station.name, east, north, len(near), np.nan, np.nan, np.nan, np.nan, station.is_height_only)
+    found = StationRate(station.name, east, north, len(near), np.nan, np.nan, np.nan, np.nan, station.is_height_only)
     if not len(near):
-        return _without(unknown, f"no point within {radius:g} m")
-    los = points.los[near].mean(axis=0)
-    dates, along = station.dates, station.along(los)
-    known = np.isfinite(along)
-    span: tuple[np.datetime64, np.datetime64] | None = None
+        return _without(found, f"no point within {radius:g} m"), None
+    season = _season(points, near)
+    span = None
     if points.has_series:
-        span = (max(points.dates[0], dates[0]), min(points.dates[-1], dates[-1]))
-        known &= (dates >= span[0]) & (dates <= span[1])
-    if np.count_nonzero(known) < _LEAST_DATES:
-        return _without(unknown, "fewer than three dates in common with the points")
-    years = (dates[known] - dates[known][0]).astype("timedelta64[D]").astype(np.float64) / DAYS_PER_YEAR
-    rate, formal = fit_values(along[known], years)
-    rates = points.velocity[near] if span is None else fit_span(points.subset(near), *span).velocity
-    rate_known = np.isfinite(rates) & np.isfinite(std[near])
-    if not rate_known.any():
-        return _without(unknown, "no point there has a rate over the dates in common and a standard deviation")
-    chosen = near[rate_known]
+        span = (max(points.dates[0], station.dates[0]), min(points.dates[-1], station.dates[-1]))
+    fit, is_taken = _fit(station, points.los[near].mean(axis=0), span, season)
+    if fit is None:
+        return _without(found, _FEW_DATES), None
+    try:
+        rates, errors = _rates_over(points.subset(near), std[near], span, season)
+    except ArgumentError:
+        return _without(found, "the points have too few dates in common with it for a rate"), None
+    known = np.isfinite(rates) & np.isfinite(errors)
+    if not known.any():
+        return _without(found, "no point there has a rate over the dates in common and a standard deviation"), None
+    chosen = near[known]
     mean = robust_mean(
-        rates[rate_known],
-        std[chosen],
+        rates[known],
+        errors[known],
         correlation.matrix(points.easting[chosen], points.northing[chosen], points.kind[chosen]),
     )
-    return StationRate(
-        station.name,
-        east,
-        north,
-        len(chosen),
-        rate,
-        station.rate_std if np.isfinite(station.rate_std) else formal,
-        mean.mean,
-        mean.std,
-        station.is_height_only,
+    return (
+        replace(
+            found,
+            n_points=len(chosen),
+            points=mean.mean,
+            points_std=mean.std,
+            season=(float(season[0]), float(season[1])),
+            is_season_taken=is_taken,
+        ),
+        fit,
     )
 
 
@@ -328,7 +407,7 @@ def _without(station: StationRate, reason: str) -> StationRate:
 
 def _reference(used: Sequence[StationRate], wanted: str | None) -> StationRate:
     if wanted is None:
-        return min(used, key=lambda r: np.hypot(r.points_std, np.nan_to_num(r.ground_std)))
+        return min(used, key=lambda r: np.nan_to_num(np.hypot(r.points_std, r.ground_std), nan=np.inf))
     for station in used:
         if station.name == wanted:
             return station
@@ -341,11 +420,9 @@ def _differences(stations: tuple[StationRate, ...], reference: StationRate) -> G
     others = [s for s in stations if not s.reason and s is not reference]
     ground = np.array([s.ground - reference.ground for s in others])
     points = np.array([s.points - reference.points for s in others])
-    error = [
-        np.sqrt(sum(np.nan_to_num(v) ** 2 for s in (o, reference) for v in (s.points_std, s.ground_std)))
-        for o in others
-    ]
-    std, difference = np.array(error), points - ground
+    std = np.array([np.linalg.norm([v for s in (o, reference) for v in (s.points_std, s.ground_std)]) for o in others])
+    difference = points - ground
+    z = (difference / std)[std > 0]
     is_varied = len(others) > 2 and bool(np.std(ground) > 0 and np.std(points) > 0)
     return GroundComparison(
         stations=stations,
@@ -360,5 +437,5 @@ def _differences(stations: tuple[StationRate, ...], reference: StationRate) -> G
         rmse=float(np.sqrt(np.mean(difference**2))),
         bias=float(np.mean(difference)),
         pearson=float(np.corrcoef(ground, points)[0, 1]) if is_varied else np.nan,
-        z_rms=float(np.sqrt(np.mean((difference / std) ** 2))),
+        z_rms=float(np.sqrt(np.mean(z**2))) if len(z) else np.nan,
     )

@@ -222,13 +222,15 @@ def geodesy_blocks(results: StudyResults) -> list[Block]:
     """Double differences against GNSS and levelling."""
     reference = results.value("reference")
     near = f" station {reference}" if reference else " one of them"
+    component = str(results.value("component") or "")
+    how = f"vertical ({component})" if component.startswith("up") else "along the line of sight"
     blocks = paragraph(
         sentence(
             "Rates of ",
             results.fact("n_stations"),
             " stations on the ground and of the points within ",
             results.fact("radius"),
-            f" of each were compared along the line of sight, both relative to{near}, so that no datum enters.",
+            f" of each were compared, {how}, both relative to{near}, so that no datum enters.",
         ),
         sentence("The root-mean-square difference is ", results.fact("rmse"), "."),
         sentence("The mean absolute difference is ", results.fact("mae"), "."),
@@ -240,7 +242,21 @@ def geodesy_blocks(results: StudyResults) -> list[Block]:
             "; 1 means that these say what they should.",
         ),
     )
-    return blocks + pictures(results)
+    tracks = table_of(
+        results,
+        results.rows("tracks"),
+        (
+            Column("tracks", ("track",)),
+            Column("component", ("component",)),
+            Column("stations", ("n_stations",)),
+            Column("root mean square (mm/yr)", ("rmse_mm_yr",), RATE),
+            Column("mean (mm/yr)", ("bias_mm_yr",), RATE),
+            Column("over σ", ("z_rms",)),
+        ),
+        caption="Each track and all together against the stations.",
+        file="tracks.csv",
+    )
+    return blocks + tracks + pictures(results)
 
 
 def geodesy_findings(results: StudyResults) -> list[Words]:

@@ -25,6 +25,8 @@ GroundKind = Literal["gnss", "levelling"]
 GROUND_KINDS: Final[tuple[GroundKind, ...]] = ("gnss", "levelling")
 """What points can be compared with."""
 
+_WORD: Final = {"gnss": "GNSS", "levelling": "levelling"}
+
 
 class GeodesyParameters(StudyParameters):
     """Comparison of points with stations on the ground."""
@@ -33,6 +35,12 @@ class GeodesyParameters(StudyParameters):
     reference: str = Field("", description="station the others are relative to; empty: the one known best")
     sigma: Literal["auto", "stated", "temporal"] = Field(
         "auto", description="standard deviation of the points, as for `subside tracks`"
+    )
+    monument_walk: float = Field(
+        1.3,
+        ge=0,
+        le=100,
+        description="random walk of the monuments, mm per root year (mean of Langbein and Johnson 1997); 0 stand still",
     )
 
 
@@ -44,6 +52,8 @@ def ground_series(table: StationTable) -> list[GroundSeries]:
         unknown = np.full(len(dates), np.nan)
         up = values["height"] if table.quantity == "levelling" else values["up"]
         parts: list[npt.NDArray[np.float64]] = [values.get("east", unknown), values.get("north", unknown), up]
+        named = ("", "", "std") if table.quantity == "levelling" else ("east_std", "north_std", "up_std")
+        std = np.stack([values.get(n, unknown) for n in named], axis=1)
         result.append(
             GroundSeries(
                 name,
@@ -51,6 +61,7 @@ def ground_series(table: StationTable) -> list[GroundSeries]:
                 float(table.latitude[k]),
                 dates,
                 np.stack(parts, axis=1) - _first_known(parts),
+                std if np.isfinite(std).any() else None,
             )
         )
     return result
@@ -100,10 +111,24 @@ def run_geodesy(
     ArgumentError, UnknownQuantityError
         As :func:`subside.ops.geodesy.compare_ground`.
     """
-    word = "GNSS" if kind == "gnss" else "levelling"
+    table = read_gnss(file) if kind == "gnss" else read_levelling(file)
+    return _track(points, (file, table), kind=kind, parameters=parameters, out=out, console=console)[1]
+
+
+def _track(
+    points: PointSet,
+    source: tuple[Path, StationTable],
+    *,
+    kind: GroundKind,
+    parameters: GeodesyParameters,
+    out: Path,
+    console: Console,
+) -> tuple[GroundComparison, dict[str, Any]]:
+    """One track against a table that was read; the comparison and the content of its summary."""
+    word = _WORD[kind]
+    file, table = source
     folder = StudyFolder(out, "geodesy", f"{points.name} against {word}", parameters=parameters.model_dump(mode="json"))
     folder.add_points(points)
-    table = read_gnss(file) if kind == "gnss" else read_levelling(file)
     folder.add_file(file, kind, table.digest)
     result = compare_ground(
         points,
@@ -111,10 +136,12 @@ def run_geodesy(
         radius=parameters.radius,
         reference=parameters.reference or None,
         sigma=parameters.sigma,
+        walk=parameters.monument_walk / MM_PER_M,
     )
     notes = [f"{s.name} is left out: {s.reason}" for s in result.stations if s.reason]
     if kind == "levelling":
         notes.append("levelling sees heights only: horizontal motion is taken for zero along the line of sight")
+    notes += _season_notes(result)
     for note in notes:
         folder.warn(note)
         console.print(f"[yellow]{note}[/]")
@@ -132,7 +159,21 @@ def run_geodesy(
         f"{len(result.names)} stations relative to {result.reference}: MAE {result.mae * MM_PER_M:.2f}, RMSE "
         f"{result.rmse * MM_PER_M:.2f} mm/yr, rms of difference over sigma {result.z_rms:.2f}"
     )
-    return folder.finish({**_numbers(result), "radius_m": parameters.radius})
+    summary = {**_numbers(result), "component": "line of sight", "radius_m": parameters.radius}
+    return result, folder.finish(summary)
+
+
+def _season_notes(result: GroundComparison) -> list[str]:
+    """What was done about the season at stations whose dates carry none."""
+    used = [s for s in result.stations if not s.reason]
+    taken = [s.name for s in used if s.is_season_taken]
+    left = [s.name for s in used if not s.is_season_taken and not np.isfinite(s.season).all()]
+    notes = []
+    if taken:
+        notes.append(f"too few dates for a season at {', '.join(taken)}: that of the points around was taken off")
+    if left:
+        notes.append(f"no season is known from the points at {', '.join(left)}: it may be part of rates of few dates")
+    return notes
 
 
 def _numbers(result: GroundComparison) -> dict[str, Any]:
@@ -178,7 +219,7 @@ def run_geodesy_tracks(
     InputFileError, ArgumentError
         As :func:`run_geodesy`, if no track can be compared.
     """
-    word = "GNSS" if kind == "gnss" else "levelling"
+    word = _WORD[kind]
     table = read_gnss(file) if kind == "gnss" else read_levelling(file)
     stations = ground_series(table)
     folder = StudyFolder(
@@ -192,16 +233,21 @@ def run_geodesy_tracks(
         points = own if not used else own.reprojected(used[0].crs)
         try:
             own_out = out / f"{points.name}-{kind}"
-            made.append(run_geodesy(points, file, kind=kind, parameters=parameters, out=own_out, console=console))
-            found.append(compare_ground(points, stations, radius=parameters.radius, sigma=parameters.sigma))
+            result, summary = _track(
+                points, (file, table), kind=kind, parameters=parameters, out=own_out, console=console
+            )
         except (ArgumentError, UnknownQuantityError) as error:
             folder.warn(f"{points.name} is left out: {error}")
             console.print(f"[yellow]{points.name} is left out: {error}[/]")
             continue
         used.append(points)
+        found.append(result)
+        made.append(summary)
         folder.add_points(points)
     try:
-        joint, is_split = compare_vertical(used, found, stations, reference=parameters.reference or None)
+        joint, is_split = compare_vertical(
+            used, found, stations, reference=parameters.reference or None, walk=parameters.monument_walk / MM_PER_M
+        )
     except ArgumentError as error:
         if not made:
             raise

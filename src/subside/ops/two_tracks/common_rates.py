@@ -138,8 +138,7 @@ def fit_span(points: PointSet, start: np.datetime64, end: np.datetime64) -> Span
     """
     inside = np.flatnonzero((points.dates >= start) & (points.dates <= end))
     years = (points.dates[inside] - start).astype("timedelta64[D]").astype(np.float64) / DAYS_PER_YEAR
-    is_seasonal = len(years) > _SEASON_MIN_DATES and float(np.ptp(years)) >= SEASON_MIN_YEARS
-    design = _design(years, is_seasonal=is_seasonal)
+    design = _design(years)
     if len(years) <= design.shape[1] + 1:
         raise ArgumentError(
             f"`{points.name}` must have at least {design.shape[1] + 2} dates from {start} to {end} for a rate, got "
@@ -151,38 +150,33 @@ def fit_span(points: PointSet, start: np.datetime64, end: np.datetime64) -> Span
         rows = np.arange(first, min(first + _BLOCK, n))
         values = read_rows(points.displacement, rows)[:, inside].astype(np.float64)
         out[rows] = _fit_block(values, design)
-    return SpanFit(out[:, 0], out[:, 1], out[:, 2], out[:, 3], len(years), is_seasonal)
+    return SpanFit(out[:, 0], out[:, 1], out[:, 2], out[:, 3], len(years), design.shape[1] > 2)
 
 
-def fit_values(values: FloatArray, years: FloatArray) -> tuple[float, float]:
-    """Rate of one series and its white standard deviation, with the function of time of :func:`fit_span`.
+def annual(years: FloatArray) -> FloatArray:
+    """Cosine and sine of the year, (date, 2)."""
+    return np.stack([np.cos(2 * np.pi * years), np.sin(2 * np.pi * years)], axis=1)
+
+
+def annual_columns(years: FloatArray) -> FloatArray:
+    """Cosine and sine of the year, where dates carry them beside a rate (more than 8 over 1.5 years or longer).
 
     Parameters
     ----------
-    values, years : ndarray of float64, (date,)
-        Series, m, finite, and its times.
+    years : ndarray of float64, (date,)
+        Times.
 
     Returns
     -------
-    tuple of float
-        m/yr; the standard deviation is NaN where there are no residuals to tell it from.
+    ndarray of float64, (date, 2) or (date, 0)
     """
-    is_seasonal = len(years) > _SEASON_MIN_DATES and float(np.ptp(years)) >= SEASON_MIN_YEARS
-    design = _design(years, is_seasonal=is_seasonal)
-    beta, _, rank, _ = np.linalg.lstsq(design, values, rcond=None)
-    spare = len(values) - int(rank)
-    residual = values - design @ beta
-    if spare < 1:
-        return float(beta[1]), np.nan
-    variance = float(residual @ residual) / spare * float(np.linalg.pinv(design.T @ design)[1, 1])
-    return float(beta[1]), float(np.sqrt(variance))
+    if len(years) <= _SEASON_MIN_DATES or float(np.ptp(years)) < SEASON_MIN_YEARS:
+        return np.zeros((len(years), 0))
+    return annual(years)
 
 
-def _design(years: FloatArray, *, is_seasonal: bool) -> FloatArray:
-    columns = [np.ones(len(years)), years - years.mean()]
-    if is_seasonal:
-        columns += [np.cos(2 * np.pi * years), np.sin(2 * np.pi * years)]
-    return np.stack(columns, axis=1)
+def _design(years: FloatArray) -> FloatArray:
+    return np.column_stack([np.ones(len(years)), years - years.mean(), annual_columns(years)])
 
 
 def _fit_block(values: FloatArray, design: FloatArray) -> FloatArray:
