@@ -13,9 +13,10 @@ from subside.conventions import DAYS_PER_YEAR
 from subside.errors import ArgumentError
 from subside.model.points import GEOGRAPHIC, PointSet, read_rows, transform
 from subside.ops.point_covariance import ErrorCorrelation, robust_mean
+from subside.ops.series.noise import annual_columns
 from subside.ops.station_rates import MONUMENT_WALK, StationFit, fit_station, station_std
 from subside.ops.two_tracks.common_cells import error_correlation
-from subside.ops.two_tracks.common_rates import annual, annual_columns, fit_span, vertical_rates
+from subside.ops.two_tracks.common_rates import fit_span, season_columns, vertical_rates
 from subside.ops.two_tracks.sensitivity import SAME_SIDE_DEG, sensitivity
 
 FloatArray = npt.NDArray[np.float64]
@@ -317,9 +318,9 @@ def _fit(
     if np.count_nonzero(known) < _LEAST_DATES:
         return None, False
     years, values = _years(series.dates[known]), values[known]
-    takes = not annual_columns(years).shape[1] and bool(np.isfinite(season).all())
+    takes = not season_columns(years).shape[1] and bool(np.isfinite(season).all())
     if takes:
-        values = values - annual(years) @ season
+        values = values - annual_columns(years * DAYS_PER_YEAR) @ season
     return fit_station(values, years, std=None if std is None else std[known]), takes
 
 
@@ -330,9 +331,9 @@ def _season(points: PointSet, rows: npt.NDArray[np.int64]) -> FloatArray:
     series = read_rows(points.displacement, rows).astype(np.float64)
     known = np.isfinite(series).all(axis=0)
     years = _years(points.dates[known])
-    if not annual_columns(years).shape[1]:
+    if not season_columns(years).shape[1]:
         return np.full(2, np.nan)
-    design = np.column_stack([np.ones(len(years)), years - years.mean(), annual(years)])
+    design = np.column_stack([np.ones(len(years)), years - years.mean(), annual_columns(years * DAYS_PER_YEAR)])
     return np.asarray(np.linalg.lstsq(design, series[:, known].mean(axis=0), rcond=None)[0][2:], np.float64)
 
 
@@ -347,8 +348,11 @@ def _rates_over(
         return points.velocity, std
     inside = points.dates[(points.dates >= span[0]) & (points.dates <= span[1])]
     whole = fit_span(points, points.dates[0], points.dates[-1])
-    if np.isfinite(season).all() and not annual_columns(_years(inside)).shape[1]:
-        series = read_rows(points.displacement, np.arange(points.n_points)) - annual(_years(points.dates)) @ season
+    if np.isfinite(season).all() and not season_columns(_years(inside)).shape[1]:
+        series = (
+            read_rows(points.displacement, np.arange(points.n_points))
+            - annual_columns(_years(points.dates) * DAYS_PER_YEAR) @ season
+        )
         points = replace(points, displacement=series.astype(np.float32))
     part = fit_span(points, *span)
     return part.velocity, std * part.formal_std / whole.formal_std

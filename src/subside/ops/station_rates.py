@@ -16,7 +16,7 @@ from scipy.stats import t as student
 
 from subside import _check
 from subside.errors import ArgumentError
-from subside.ops.two_tracks.common_rates import annual_columns
+from subside.ops.two_tracks.common_rates import season_columns
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -81,7 +81,7 @@ def fit_station(values: FloatArray, years: FloatArray, *, std: FloatArray | None
     _check.shape((len(years),), values=values)
     if len(years) < 2:
         raise ArgumentError(f"`years` must hold at least two dates, got {len(years)}")
-    season = annual_columns(years)
+    season = season_columns(years)
     design = np.column_stack([np.ones(len(years)), years - years.mean(), season])
     inverse = np.linalg.pinv(design)
     spare = len(years) - int(np.linalg.matrix_rank(design))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from subside.conventions import DAYS_PER_YEAR
 from subside.errors import ArgumentError, UnknownQuantityError
 from subside.model.points import PointSet, read_rows
+from subside.ops.series.noise import annual_columns
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -153,12 +154,7 @@ def fit_span(points: PointSet, start: np.datetime64, end: np.datetime64) -> Span
     return SpanFit(out[:, 0], out[:, 1], out[:, 2], out[:, 3], len(years), design.shape[1] > 2)
 
 
-def annual(years: FloatArray) -> FloatArray:
-    """Cosine and sine of the year, (date, 2)."""
-    return np.stack([np.cos(2 * np.pi * years), np.sin(2 * np.pi * years)], axis=1)
-
-
-def annual_columns(years: FloatArray) -> FloatArray:
+def season_columns(years: FloatArray) -> FloatArray:
     """Cosine and sine of the year, where dates carry them beside a rate (more than 8 over 1.5 years or longer).
 
     Parameters
@@ -172,11 +168,11 @@ def annual_columns(years: FloatArray) -> FloatArray:
     """
     if len(years) <= _SEASON_MIN_DATES or float(np.ptp(years)) < SEASON_MIN_YEARS:
         return np.zeros((len(years), 0))
-    return annual(years)
+    return annual_columns(years * DAYS_PER_YEAR)
 
 
 def _design(years: FloatArray) -> FloatArray:
-    return np.column_stack([np.ones(len(years)), years - years.mean(), annual_columns(years)])
+    return np.column_stack([np.ones(len(years)), years - years.mean(), season_columns(years)])
 
 
 def _fit_block(values: FloatArray, design: FloatArray) -> FloatArray:
