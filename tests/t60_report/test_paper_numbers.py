@@ -139,6 +139,16 @@ def test_ground_that_no_track_covers_is_not_called_covered(tmp_path: Path) -> No
     assert "do not cover" not in Page(compose_report(unchanged, tmp_path / "s.html").read_text()).words
 
 
+@pytest.mark.parametrize(("uncovered", "is_said"), [(50.0, True), (0.0, False)])
+def test_a_zone_with_a_hole_may_sink_faster_than_is_said(tmp_path: Path, uncovered: float, is_said: bool) -> None:
+    zone = {"start": 1e3, "end": 3e3, "mean": -0.03, "lowest": -0.05, "uncovered": uncovered}
+    folder = StudyFolder(tmp_path / "corridor", "corridor", "The line")
+    folder.finish({"zones": [zone], "total_length": 2e3})
+    contents = ReportContents("T", "2026-11-28", studies=load_studies(tmp_path))
+    words = Page(compose_report(contents, tmp_path / "r.html").read_text()).words
+    assert ("0.05\u00a0km of it hold no usable point: the ground may sink faster there" in words) is is_said
+
+
 def test_limits_at_joints_are_counted(tmp_path: Path) -> None:
     limit = {"quantity": "difference", "value": 5.0, "unit": "mm", "source": "s", "is_verified": False}
     lengths = {"length_now": None, "length_horizon": None, "length_not_checkable": None}

@@ -180,6 +180,8 @@ def _zone_said(results: StudyResults, number: int, key: str, row: Mapping[str, A
         word for word, flag in (("begins before", "is_start_open"), ("goes on beyond", "is_end_open")) if row.get(flag)
     ]
     tail = f" It {' and '.join(ends)} what the data cover." if ends else ""
+    bare = one("uncovered", LENGTH_KM, 2) if row.get("uncovered") else None
+    hidden: Words = (" ", bare, " of it hold no usable point: the ground may sink faster there.") if bare else ()
     return sentence(
         f"Zone {number}, km ",
         one("start", (1e-3, "")),
@@ -191,6 +193,7 @@ def _zone_said(results: StudyResults, number: int, key: str, row: Mapping[str, A
         one("lowest", RATE),
         *middle,
         f".{tail}",
+        *hidden,
     )
 
 
