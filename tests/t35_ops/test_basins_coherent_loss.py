@@ -111,13 +111,18 @@ BOWL = Panel(-190.0, -190.0, 380.0, 380.0, 0.9, 170.0, speed=0.0)
 MINE = Panel(-600.0, -225.0, 1200.0, 450.0, 2.4, 330.0, speed=2.6)
 
 
+_SHORT_OF_IT = pytest.mark.xfail(
+    strict=True, reason="85 % of what an advancing panel loses in pairs of 12 days is found"
+)
+
+
 @pytest.mark.parametrize(
     ("panel", "density", "step", "n_dates", "links", "least", "most"),
     [
         (BOWL, 400.0, 24.0, 15, (1, 2, 3), 0.95, 0.03),
         (BOWL, 1200.0, 36.0, 10, (1, 2), 0.95, 0.02),
         (MINE, 800.0, 24.0, 20, (1, 2), 0.9, 0.02),
-        (MINE, 800.0, 12.0, 30, (1, 2, 3), 0.82, 0.02),
+        pytest.param(MINE, 800.0, 12.0, 30, (1, 2, 3), 0.9, 0.02, marks=_SHORT_OF_IT),
     ],
 )
 def test_what_the_unwrapper_lost_is_flagged(
