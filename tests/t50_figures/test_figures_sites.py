@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,7 @@ def test_a_loop_has_its_line_only_where_a_coefficient_is_claimed() -> None:
     assert made.numbers["curves"][0]["elastic"] == pytest.approx(0.006)
     assert made.numbers["curves"][1]["elastic"] is None
     assert storage_figure([], title="t").numbers["curves"] == []
+    bare = replace(_loop(np.nan), head=np.zeros(0), motion=np.zeros(0))
+    assert sum(bool(axes.get_xlabel()) for axes in storage_figure([bare], title="t").figure.axes) == 1
+    words = [t.get_text() for axes in storage_figure([_loop(0.006), bare], title="t").figure.axes for t in axes.texts]
+    assert "no estimate about the trends" in words

@@ -77,6 +77,8 @@ class LoopCurve:
 def storage_figure(curves: Sequence[LoopCurve], *, title: str) -> FigureResult:
     """Draw head against vertical motion, left about the trends with the elastic slope, right as they are.
 
+    Where no curve has an elastic estimate there is no left column.
+
     Parameters
     ----------
     curves : sequence of LoopCurve
@@ -90,14 +92,16 @@ def storage_figure(curves: Sequence[LoopCurve], *, title: str) -> FigureResult:
         Numbers: the curves, m.
     """
     n = max(len(curves), 1)
+    n_columns = 2 if any(len(c.head) for c in curves) else 1
     figure = new_figure(9.6, 3.1 * n + 0.9, title)
-    panels = figure.subplots(n, 2, squeeze=False)
+    panels = figure.subplots(n, n_columns, squeeze=False)
     first, last = _ends(curves)
     norm = Normalize(first, last)
     for row, curve in zip(panels, curves, strict=False):
         colours = QUALITY(norm(_years(curve.dates)))
-        _loop(row[0], curve, colours)
-        _path(row[1], curve, colours)
+        if n_columns > 1:
+            _loop(row[0], curve, colours)
+        _path(row[-1], curve, colours)
     if curves:
         bar = figure.colorbar(
             ScalarMappable(norm, QUALITY), ax=panels, shrink=0.5, aspect=30, pad=0.015, ticks=MaxNLocator(integer=True)
@@ -114,7 +118,7 @@ def _loop(axes: Axes, curve: LoopCurve, colours: npt.NDArray[Any]) -> None:
     label = "vertical motion about its trend (mm, + up)"
     dress(axes, title=f"{curve.name} and {curve.head_name}\n{curve.verdict}", xlabel=label)
     if not len(curve.head):
-        say(axes, "")
+        say(axes, "no estimate about the trends")
         axes.set_xlabel("")
         return
     axes.set_ylabel(f"head about its trend, {curve.lag:.0f} d earlier (m, + up)", fontsize=8.5, color=INK)
@@ -131,7 +135,7 @@ def _loop(axes: Axes, curve: LoopCurve, colours: npt.NDArray[Any]) -> None:
 def _path(axes: Axes, curve: LoopCurve, colours: npt.NDArray[Any]) -> None:
     dress(
         axes,
-        title=f"trend and all\n{curve.trend_verdict}",
+        title=f"{curve.name} and {curve.head_name}, trend and all\n{curve.trend_verdict}",
         xlabel="vertical motion (mm, + up)",
         ylabel="head (m, + up)",
     )
