@@ -99,6 +99,9 @@ class PointSet:
         Unit vector from the ground to the satellite: east, north, up. NaN is unknown.
     velocity, velocity_std : ndarray of float64, (point,)
         Line-of-sight rate and its standard deviation, m/yr; NaN is unknown.
+    velocity_std_representation : ndarray of float64, (point,)
+        Part of ``velocity_std`` for what averaging over the filter window may hide, m/yr; windows of other tracks hide
+        the same. 0 where points were not averaged or it is not known.
     displacement : array-like of float, (point, date)
         Line-of-sight displacement, m, read by slices of rows. NaN is a gap.
     displacement_std : array-like of float, (point, date), or None
@@ -127,6 +130,7 @@ class PointSet:
     los: FloatArray
     velocity: FloatArray
     velocity_std: FloatArray
+    velocity_std_representation: FloatArray
     displacement: SeriesRows
     displacement_std: SeriesRows | None
     kind: npt.NDArray[np.uint8]
@@ -202,6 +206,7 @@ class PointSet:
             "dates": np.zeros(0, "datetime64[D]"),
             "los": np.full((n, 3), np.nan),
             "velocity_std": unknown,
+            "velocity_std_representation": np.zeros(n),
             "displacement_std": None,
             "kind": np.zeros(n, np.uint8),
             "coherence": unknown,
@@ -285,6 +290,7 @@ _PER_POINT: Final = (
     "los",
     "velocity",
     "velocity_std",
+    "velocity_std_representation",
     "kind",
     "coherence",
     "height",

@@ -16,6 +16,7 @@ from subside.ops.uncertainty import LocalPairs, dates_needed, estimate_noise
 FloatArray = npt.NDArray[np.float64]
 
 _SAMPLE: Final = 2000
+_LEAST_PAIRS: Final = 100
 _MAD: Final = 1.4826
 _CALM: Final = 2.5
 _PAIR: Final = (-1.0, 1.0)
@@ -89,8 +90,8 @@ def empirical_errors(
     is_filtered: npt.NDArray[np.bool_],
     model: TimeModel,
     sensitivity: FloatArray | None = None,
+    network: FloatArray | None = None,
     min_separation: float = 500.0,
-    min_pairs: int = 100,
 ) -> EmpiricalErrors:
     """Compare rates of pairs of points of one stratum at several distances.
 
@@ -110,12 +111,11 @@ def empirical_errors(
         Stratum of each point.
     model : TimeModel
         Motion.
-    sensitivity : ndarray of float64, (date,), optional
-        As in :func:`estimate_noise`.
+    sensitivity, network : ndarray of float64, (date,) and (date, date), optional
+        As in :func:`estimate_noise`; the network is that of filtered points, whose phases alone do not close. What
+        is tested must be the model whose standard deviations are inflated.
     min_separation : float
         Distance beyond which filter windows do not overlap, m.
-    min_pairs : int
-        Fewer pairs give no figure.
 
     Returns
     -------
@@ -130,21 +130,23 @@ def empirical_errors(
     if whole.any():
         calm[whole] = _calm(values[whole], days, xy[whole], model, min_separation)
     stratum = np.asarray(is_filtered).astype(int)
-    motion = (days, model, sensitivity)
-    slope = np.linalg.pinv(_design(motion))[RATE]
+    motions = tuple(_Motion(days, model, sensitivity, shape) for shape in (None, network))
+    slope = np.linalg.pinv(motions[0].design)[RATE]
     has_noise = len(days) >= dates_needed(model, days, n_more=int(sensitivity is not None))
     shape = (2, n_steps)
-    count, spread, ratio = np.zeros(shape, np.int64), np.full(shape, np.nan), np.full(shape, np.nan)
+    count, n_triples = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    spread, ratio = np.full(shape, np.nan), np.full(shape, np.nan)
     for s in (0, 1):
         for k, radius in enumerate(distance):
             pair = _partners(xy, np.flatnonzero(whole & (stratum == s)), float(radius))
-            if len(pair) >= min_pairs:
+            if len(pair) >= _LEAST_PAIRS:
                 count[s, k] = len(pair)
                 spread[s, k] = _robust_std(_combine(values, pair, _PAIR) @ slope) / np.sqrt(2)
             triple = _triples(xy, np.flatnonzero(calm & (stratum == s)), float(radius))
-            if has_noise and len(triple) >= min_pairs:
-                ratio[s, k] = _robust_std(_scores(_combine(values, triple, _TRIPLE), motion))
-    return EmpiricalErrors(distance, count, spread, ratio, _inflation(ratio, count))
+            if has_noise and len(triple) >= _LEAST_PAIRS:
+                n_triples[s, k] = len(triple)
+                ratio[s, k] = _robust_std(_scores(_combine(values, triple, _TRIPLE), motions[s]))
+    return EmpiricalErrors(distance, count, spread, ratio, _inflation(ratio, n_triples))
 
 
 def _robust_std(values: FloatArray) -> float:
@@ -160,18 +162,32 @@ def _combine(
     return result
 
 
-def _design(motion: tuple[FloatArray, TimeModel, FloatArray | None]) -> FloatArray:
-    days, model, sensitivity = motion
-    design = model.fullest(days)
-    return design if sensitivity is None else np.column_stack([design, sensitivity])
+@dataclass(frozen=True)
+class _Motion:
+    """What :func:`estimate_noise` is told besides the series."""
+
+    days: FloatArray
+    model: TimeModel
+    sensitivity: FloatArray | None
+    network: FloatArray | None
+
+    @property
+    def design(self) -> FloatArray:
+        full = self.model.fullest(self.days)
+        return full if self.sensitivity is None else np.column_stack([full, self.sensitivity])
 
 
-def _scores(series: FloatArray, motion: tuple[FloatArray, TimeModel, FloatArray | None]) -> FloatArray:
+def _scores(series: FloatArray, motion: _Motion) -> FloatArray:
     """Rates of series of one class over the standard deviations that their own noise model gives them."""
-    days, model, sensitivity = motion
-    noise = estimate_noise(series, days, classes=np.zeros(len(series), np.int16), model=model, sensitivity=sensitivity)
-    design = _design(motion)
-    inverse = np.linalg.inv(noise.covariance(0))
+    noise = estimate_noise(
+        series,
+        motion.days,
+        classes=np.zeros(len(series), np.int16),
+        model=motion.model,
+        sensitivity=motion.sensitivity,
+        network=motion.network,
+    )
+    design, inverse = motion.design, np.linalg.inv(noise.covariance(0))
     estimator = inverse @ design @ np.linalg.inv(design.T @ inverse @ design)[:, RATE]
     rate = series @ estimator
     return np.asarray(rate / np.sqrt(noise.variance_of(estimator, 0, np.arange(len(series)))), np.float64)
@@ -264,13 +280,13 @@ def _triples(xy: FloatArray, members: npt.NDArray[np.int64], radius: float) -> n
     return np.column_stack([start, *sides])[keep]
 
 
-def _inflation(ratio: FloatArray, count: npt.NDArray[np.int64]) -> FloatArray:
+def _inflation(ratio: FloatArray, n_triples: npt.NDArray[np.int64]) -> FloatArray:
     result = np.ones(len(ratio))
     for stratum in range(len(ratio)):
         known = np.flatnonzero(np.isfinite(ratio[stratum]))
         if len(known):
             k = known[0]
-            chance = 2.0 / np.sqrt(count[stratum, k])
+            chance = 2.0 / np.sqrt(n_triples[stratum, k])
             if ratio[stratum, k] > 1 + chance:
                 result[stratum] = ratio[stratum, k]
     return result

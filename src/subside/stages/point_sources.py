@@ -248,6 +248,7 @@ def _columns(store: TrackStore) -> dict[str, Any]:
         "los": np.stack([field("los_east"), field("los_north"), field("los_up")], axis=1),
         "velocity": store.read("rates/velocity").astype(np.float64),
         "velocity_std": store.read("rates/velocity_std").astype(np.float64),
+        "velocity_std_representation": store.read("rates/velocity_std_representation").astype(np.float64),
         "displacement": CachedRows(store.array("reference/displacement")),
         "displacement_std": CachedRows(store.array("rates/displacement_std")),
         "kind": point_kinds(store),

@@ -107,6 +107,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     if not np.isfinite(coherence).any():
         coherence = store.read("select/shp_coherence")
     sensitivity = _sensitivity(store)
+    network = network_covariance(used_pairs(store), len(days), weights=pair_weights(store))
     blocker = noise_blocker(days, model, n_more=int(sensitivity is not None))
     if blocker:
         log.warning("rates: standard deviations stay unknown: %s", blocker)
@@ -125,7 +126,7 @@ def _run(context: StageContext) -> dict[str, Any]:
             model=model,
             sensitivity=sensitivity,
             local=local if len(local.pairs) else None,
-            network=network_covariance(used_pairs(store), len(days), weights=pair_weights(store)),
+            network=network,
         )
     empirical = empirical_op.empirical_errors(
         displacement,
@@ -134,6 +135,7 @@ def _run(context: StageContext) -> dict[str, Any]:
         is_filtered=is_filtered,
         model=model,
         sensitivity=sensitivity,
+        network=network,
         min_separation=_separation(store),
     )
     rates = rates_op.fit_rates(
@@ -227,7 +229,7 @@ STAGE = Stage(
     title="rates with formal, correlated and empirical standard deviations",
     inputs=("stack", "network", "extract", "select", "unwrap", "correct", "reference"),
     parameters=RatesParameters,
-    version=2,
+    version=3,
     run=_run,
     memory=_memory,
 )

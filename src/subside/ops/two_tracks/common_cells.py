@@ -41,7 +41,10 @@ class CommonCells:
     first, second : CellMeans
         Mean vertical rates.
     difference, difference_std : ndarray of float64, (cell,)
-        ``difference_std`` from the errors of the points and their scatter in the cells; NaN is unknown.
+        ``difference_std`` from the errors of the points and their scatter in the cells; NaN is unknown. What filter
+        windows may hide is hidden from both tracks alike and is not in it.
+    hidden : ndarray of float64, (cell,)
+        Covariance of the errors of both tracks from that, (m/yr)^2.
     coherence : ndarray of float64, (cell,)
         Mean temporal coherence of the track where it is lower; NaN is unknown.
     kind : ndarray of str, (cell,)
@@ -56,6 +59,7 @@ class CommonCells:
     second: CellMeans
     difference: FloatArray
     difference_std: FloatArray
+    hidden: FloatArray
     coherence: FloatArray
     kind: npt.NDArray[Any]
     series_rmse: FloatArray | None
@@ -70,6 +74,10 @@ class TrackOnCells:
     usable: npt.NDArray[np.bool_]
     correlation: ErrorCorrelation
     members: CellMembers
+
+    def hidden(self) -> FloatArray:
+        """Error of each cell from what filter windows may hide, m/yr, (cell,): alike for all points of a cell."""
+        return self.members.mean(self.rates.representation_std)
 
     def means(self, std: FloatArray, spacing: float) -> CellMeans:
         """Mean vertical rates of the cells with one definition of the standard deviation of the points."""
@@ -176,6 +184,7 @@ def average_cells(
     """
     easting, northing = grid.centre(code)
     means = [t.means(t.rates.std, grid.spacing) for t in pair]
+    hidden = np.prod([np.minimum(t.hidden(), m.std) for t, m in zip(pair, means, strict=True)], axis=0)
     coherence = np.fmin(*(t.members.mean(t.points.coherence) for t in pair))
     return CommonCells(
         easting,
@@ -183,7 +192,8 @@ def average_cells(
         means[0],
         means[1],
         means[1].mean - means[0].mean,
-        np.hypot(means[0].std, means[1].std),
+        np.sqrt(means[0].std ** 2 + means[1].std ** 2 - 2 * hidden),
+        hidden,
         coherence,
         _kinds(pair),
         _series_rmse(pair, max_gap_days) if all(t.points.has_series for t in pair) else None,

@@ -74,6 +74,8 @@ class VerticalRates:
         m/yr; ``std`` is the one that ``sigma`` names.
     stated_std, formal_std, temporal_std : ndarray of float64, (point,)
         As the points came with, for the span; white; first-order autoregression. NaN is unknown.
+    representation_std : ndarray of float64, (point,)
+        Part of ``std`` that is what filter windows may hide, m/yr: 0 unless ``std`` is the stated one.
     los : ndarray of float64, (point, 3)
         Lines of sight.
     sigma : {"stated", "temporal", "unknown"}
@@ -91,6 +93,7 @@ class VerticalRates:
     stated_std: FloatArray
     formal_std: FloatArray
     temporal_std: FloatArray
+    representation_std: FloatArray
     los: FloatArray
     sigma: str
     autocorrelation: float
@@ -246,14 +249,20 @@ def vertical_rates(
         fit = whole if is_whole or span is None else fit_span(points, *span)
         formal, temporal = fit.formal_std, fit.formal_std * fit.inflation
         shrink = 1.0 if fit is whole else fit.formal_std / whole.formal_std
-        stated, velocity = points.velocity_std * shrink, points.velocity if span is None else fit.velocity
+        stated, hidden = points.velocity_std * shrink, points.velocity_std_representation * shrink
+        velocity = points.velocity if span is None else fit.velocity
         facts = (float(np.nanmedian(fit.autocorrelation)), 0 if span is None else fit.n_dates, fit.is_seasonal)
     else:
         formal, temporal, stated, velocity = unknown, unknown, points.velocity_std, points.velocity
+        hidden = points.velocity_std_representation
         facts = (np.nan, 0, False)
     chosen = _choose(stated, temporal) if sigma == "auto" else sigma
     std = {"stated": stated, "temporal": temporal, "unknown": unknown}[chosen]
-    return VerticalRates(velocity / up, std / up, stated / up, formal / up, temporal / up, points.los, chosen, *facts)
+    if chosen != "stated":
+        hidden = np.zeros(points.n_points)
+    return VerticalRates(
+        velocity / up, std / up, stated / up, formal / up, temporal / up, hidden / up, points.los, chosen, *facts
+    )
 
 
 def _choose(stated: FloatArray, temporal: FloatArray) -> str:

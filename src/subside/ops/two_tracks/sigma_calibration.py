@@ -70,8 +70,10 @@ def calibrations(
             continue
         means = [t.means(s, spacing) for t, s in zip(pair, std, strict=True)]
         bare = [np.sqrt(np.maximum(m.std**2 - m.scatter**2 / m.count, 0.0)) for m in means]
+        hidden = np.minimum(cells.hidden, bare[0] * bare[1]) if name == "stated" else 0.0
+        both = np.sqrt(bare[0] ** 2 + bare[1] ** 2 - 2 * hidden)
         medians = [float(np.nanmedian(s[t.usable])) for t, s in zip(pair, std, strict=True)]
-        found.append(_calibration(name, (medians[0], medians[1]), np.hypot(*bare), cells, (pair, bootstrap)))
+        found.append(_calibration(name, (medians[0], medians[1]), both, cells, (pair, bootstrap)))
     if np.isfinite(cells.difference_std).any():
         medians = [
             float(np.nanmedian(np.hypot(t.rates.std[t.usable], m.scatter)))
