@@ -60,6 +60,30 @@ def test_errors_of_the_points_predict_the_difference(result) -> None:
     assert result.first.sigma == result.second.sigma == "stated"
 
 
+def test_motion_hidden_from_both_tracks_is_not_in_their_difference() -> None:
+    """Windows that average over a narrow bowl are wrong by the same in both tracks: the difference does not know it."""
+    rng = np.random.default_rng(12)
+    hidden = 0.003
+
+    def smoothed(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return bowl(x, y) + hidden * np.sin(2 * np.pi * x / 3000.0) * np.sqrt(2)
+
+    tracks = []
+    for name, los in (("a", FIRST), ("b", SECOND)):
+        made = make_track(name, rng, los=los, up=smoothed, east=still, n=2500)
+        part = np.full(made.n_points, hidden * los[2])
+        tracks.append(replace(made, velocity_std=np.hypot(made.velocity_std, part), velocity_std_representation=part))
+    told = compare_tracks(*tracks, spacing=50.0, options=QUICK)
+    stated, formal = (next(c for c in told.calibration if c.definition == d) for d in ("stated", "formal"))
+    assert stated.first > 3 * formal.first
+    assert stated.predicted == pytest.approx(formal.predicted, rel=0.15)
+    nothing = [replace(t, velocity_std_representation=np.zeros(t.n_points)) for t in tracks]
+    untold = compare_tracks(*nothing, spacing=50.0, options=QUICK)
+    assert next(c for c in untold.calibration if c.definition == "stated").predicted > 3 * stated.predicted
+    np.testing.assert_allclose(told.cells.hidden, hidden**2, rtol=0.02)
+    assert np.all(told.cells.first.std >= hidden)
+
+
 def test_the_field_is_seen_by_both(result) -> None:
     s = result.statistics
     assert s.n > 200 and s.pearson.value > 0.95 and s.spearman.value > 0.7

@@ -177,6 +177,23 @@ def test_rates_of_pairs_agree_with_a_right_model_and_show_a_wrong_one():
     assert np.isnan(short.ratio).all() and (short.inflation == 1).all() and np.isfinite(short.velocity_spread).all()
 
 
+def test_forgotten_noise_is_tested_with_the_shapes_that_the_rates_may_have():
+    """Where a network lets the rates find a memory, a test that knows walks only would pass what is twice too small."""
+    n, days = 2000, 12.0 * np.arange(60)
+    network = network_covariance(small_network(60), 60)
+    lower = np.linalg.cholesky(np.exp(-np.abs(np.subtract.outer(days, days)) / 150.0))
+    known, blind = [], []
+    for seed in range(4):
+        rng = np.random.default_rng(20 + seed)
+        values = 0.001 * rng.normal(size=(n, 60)) + 0.001 * rng.normal(size=(n, 60)) @ lower.T
+        fit = {"position": tuple(rng.uniform(0, 4000, (2, n))), "is_filtered": np.ones(n, bool), "model": MODEL}
+        both = [empirical_errors(values, days, **fit, min_separation=300.0, network=k) for k in (network, None)]
+        known.append(both[0].ratio[1, :3])
+        blind.append(both[1].ratio[1, :3])
+    assert np.mean(known) == pytest.approx(1.0, abs=0.1)
+    assert np.mean(blind) < 0.8
+
+
 def test_an_even_gradient_of_motion_is_not_taken_for_noise():
     rng = np.random.default_rng(7)
     n = 3000
@@ -225,6 +242,7 @@ def _chain(scene):
     displacement = (displacement - reference.offset).astype(np.float32)
     distance = distance_to_areas(position, reference.kept)
     sensitivity = scene.bperp - scene.bperp[0]
+    network = network_covariance(scene.pairs, len(days))
     noise = estimate_noise(
         displacement,
         days,
@@ -232,7 +250,7 @@ def _chain(scene):
         model=MODEL,
         sensitivity=sensitivity,
         local=local_pairs(position, alike, is_averaged=scene.is_filtered, min_separation=500.0),
-        network=network_covariance(scene.pairs, len(days)),
+        network=network,
     )
     empirical = empirical_errors(
         displacement,
@@ -241,6 +259,7 @@ def _chain(scene):
         is_filtered=scene.is_filtered,
         model=MODEL,
         sensitivity=sensitivity,
+        network=network,
         min_separation=500.0,
     )
     inflation = empirical.inflation[scene.is_filtered.astype(int)]

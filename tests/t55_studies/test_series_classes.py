@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import shapely
 
 from subside.io.vectors import Polygons
 from subside.model.points import PointSet, PointSource
+from subside.ops.series.combine import relative_series
 from subside.ops.simulate.heze_drivers import Drivers
 from subside.studies.series_classes import classes_of
 
@@ -57,3 +60,38 @@ def test_farms_in_the_fields_do_not_take_the_season_of_fields_relative_to_towns(
     assert (relative.series.displacement @ season) / (season @ season) == pytest.approx(1.0, abs=0.05)
     assert len(relative.places[0].motion) >= 8
     assert not any("patches" in s for s in said)
+
+
+def test_places_are_as_small_as_makes_the_mean_most_certain() -> None:
+    points, cover = _region(0.0)
+    rng = np.random.default_rng(3)
+    east = (points.longitude - 3.0) / DEGREE
+    walks = np.cumsum(0.002 * rng.standard_normal((501, 66)), axis=0)
+    air = walks[np.clip(east / 100.0, 0, 500).astype(int)]
+    rough = replace(points, displacement=(np.asarray(points.displacement) + air).astype(np.float32))
+    found = {a.series.site: a for a in classes_of([rough], cover, "urban", lambda _: None)}
+    relative = found["farmland relative to urban"]
+    assert len(relative.places[0].motion) >= 15
+    whole = relative_series(found["all farmland"].series, found["all urban"].series, name="whole")
+    season = Drivers(5).seasonal_motion(DATES)
+    wrong = [s.displacement - season for s in (relative.series, whole)]
+    assert np.std(wrong[0]) < 0.7 * np.std(wrong[1])
+
+
+def test_a_class_on_mixed_ground_is_not_compared() -> None:
+    points, cover = _region(0.0)
+    east = (np.asarray(points.longitude) - 3.0) / DEGREE
+    strips = [
+        shapely.box(3.0 + x * DEGREE, 0.0, 3.0 + (x + 60.0) * DEGREE, 2000 * DEGREE) for x in range(0, 50_000, 500)
+    ]
+    mixed = Polygons(
+        ("",) * (len(strips) + len(cover.geometries)),
+        ("bare",) * len(strips) + tuple(cover.classes),
+        (*strips, *cover.geometries),
+        "digest",
+    )
+    said: list[str] = []
+    found = {a.series.site: a for a in classes_of([points], mixed, "urban", said.append)}
+    assert np.any(east % 500 < 60) and any("bare" in s and "patches" in s for s in said)
+    assert not found["bare relative to urban"].is_compared
+    assert found["farmland relative to urban"].is_compared and found["all urban"].is_compared
