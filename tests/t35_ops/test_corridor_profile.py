@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -304,3 +306,27 @@ def test_points_to_one_side_of_their_bins_do_not_tilt_a_steep_flank() -> None:
     z = np.concatenate(errors)
     assert np.mean(plain) > 0.005, "the points must lie so that a plain mean is wrong"
     assert np.mean(np.abs(z) < 1.96) > 0.90 and np.std(z) < 1.2
+
+
+def test_what_windows_hide_from_every_track_does_not_average_out() -> None:
+    line, hidden = straight(8_000.0), 0.003
+    tracks = []
+    for seed in (1, 2):
+        points = make_points(
+            line,
+            lambda s: -0.004 + hidden * np.sqrt(2) * np.sin(2 * np.pi * s / 2000.0),
+            seed=seed,
+            half_width=150,
+            density=400,
+            sigma=0.0005,
+        )
+        part = hidden * points.los[:, 2]
+        points = replace(points, velocity_std=np.hypot(points.velocity_std, part), velocity_std_representation=part)
+        tracks.append(as_track(points, line))
+    profile = make_profile(tracks, make_bins(line, 50.0), half_width=150.0)
+    known = np.isfinite(profile.rate) & (profile.share > 0).all(axis=0)
+    error = profile.rate[known] + 0.004
+    assert np.sqrt(np.mean(error**2)) == pytest.approx(hidden, rel=0.1)
+    single = np.sqrt(np.mean(make_profile(tracks[:1], profile.bins, half_width=150.0).std[known] ** 2))
+    assert np.sqrt(np.mean(profile.errors.std[known] ** 2)) > 0.9 * single
+    assert profile.between_std < 0.3 * hidden

@@ -23,6 +23,8 @@ FEWEST_GROUPS: Final = 20
 """Fewest groups of points that tell how much points usually scatter."""
 
 _CHANCE: Final = 0.25
+_LEAST_APART: Final = 0.05
+"""Least part of the variance of a bin that tracks do not share."""
 
 
 @dataclass(frozen=True)
@@ -163,18 +165,33 @@ def _combine(
     bins: Bins,
     excess: Sequence[float],
 ) -> _Combined:
-    """Means of the bins of each track and their combination."""
+    """Means of the bins of each track and their combination.
+
+    What filter windows hide is hidden from all tracks alike: it is no disagreement and does not average out.
+    """
     means = [
         track_means(replace(t, rate=r), g, bins.n_bins, least_excess=e)
         for t, r, g, e in zip(tracks, rates, members, excess, strict=True)
     ]
     rate, std = np.stack([m.mean for m in means]), np.stack([m.std for m in means])
-    bias, bias_std, between = track_biases(rate, std)
+    hidden = np.stack([_hidden(t, m, g) for t, m, g in zip(tracks, means, members, strict=True)])
+    alike = np.fmin.reduce(np.where(np.isfinite(std), hidden, np.nan), axis=0)
+    apart = np.sqrt(np.maximum(std**2 - np.nan_to_num(alike) ** 2, _LEAST_APART * std**2))
+    bias, bias_std, between = track_biases(rate, apart)
     share = track_shares(std, between)
     known = np.isfinite(rate).any(axis=0)
     mean = np.where(known, np.nansum(share * (rate - bias[:, None]), axis=0), np.nan)
     errors = combined_errors(means, [t.correlation.lengths for t in tracks], share, between)
+    together = np.nansum(share * hidden, axis=0) ** 2 - np.nansum((share * hidden) ** 2, axis=0)
+    errors = replace(errors, own=errors.own + np.maximum(together, 0.0))
     return _Combined(means, mean, bias, bias_std, between, share, errors)
+
+
+def _hidden(track: TrackRates, means: GroupedMeans, member: npt.NDArray[np.int64]) -> FloatArray:
+    """Part of the error of each bin that is what filter windows may hide, m/yr; at most the whole."""
+    held = member >= 0
+    part = means.weights[held] * (track.points.velocity_std_representation * track.factor)[held]
+    return np.fmin(np.bincount(member[held], part, minlength=len(means.mean)), np.nan_to_num(means.std))
 
 
 def _ahead(track: TrackRates, member: npt.NDArray[np.int64], bins: Bins) -> FloatArray:
