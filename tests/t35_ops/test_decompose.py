@@ -154,3 +154,19 @@ def test_unknown_errors_stay_unknown(pair) -> None:
     found = decompose(*bare, spacing=200.0)
     assert np.isnan(found.up_std).all() and np.isfinite(found.up).all() and found.series is None
     assert found.sigma == ("unknown", "unknown")
+
+
+def test_what_windows_hide_is_up_and_not_east(pair, result) -> None:
+    """Both tracks miss the same vertical motion: the error of up is as large as that of each, east does not know it."""
+    hidden = 0.004
+    tracks = []
+    for points in pair:
+        part = np.full(points.n_points, hidden) * points.los[:, 2]
+        tracks.append(
+            replace(points, velocity_std=np.hypot(points.velocity_std, part), velocity_std_representation=part)
+        )
+    found = decompose(*tracks, spacing=200.0)
+    many = found.count.min(axis=1) >= 2
+    assert np.median(found.up_std[many]) == pytest.approx(hidden, rel=0.1)
+    assert np.median(found.east_std[many]) < 0.3 * hidden
+    assert np.median(found.east_std) < 2.0 * np.median(result.east_std)

@@ -187,7 +187,9 @@ def test_forgotten_noise_is_tested_with_the_shapes_that_the_rates_may_have():
         rng = np.random.default_rng(20 + seed)
         values = 0.001 * rng.normal(size=(n, 60)) + 0.001 * rng.normal(size=(n, 60)) @ lower.T
         fit = {"position": tuple(rng.uniform(0, 4000, (2, n))), "is_filtered": np.ones(n, bool), "model": MODEL}
-        both = [empirical_errors(values, days, **fit, min_separation=300.0, network=k) for k in (network, None)]
+        both = [
+            empirical_errors(values, days, **fit, min_separation=300.0, networks=(None, k)) for k in (network, None)
+        ]
         known.append(both[0].ratio[1, :3])
         blind.append(both[1].ratio[1, :3])
     assert np.mean(known) == pytest.approx(1.0, abs=0.1)
@@ -259,7 +261,7 @@ def _chain(scene):
         is_filtered=scene.is_filtered,
         model=MODEL,
         sensitivity=sensitivity,
-        network=network,
+        networks=(None, network),
         min_separation=500.0,
     )
     inflation = empirical.inflation[scene.is_filtered.astype(int)]

@@ -90,7 +90,7 @@ def empirical_errors(
     is_filtered: npt.NDArray[np.bool_],
     model: TimeModel,
     sensitivity: FloatArray | None = None,
-    network: FloatArray | None = None,
+    networks: tuple[FloatArray | None, FloatArray | None] = (None, None),
     min_separation: float = 500.0,
 ) -> EmpiricalErrors:
     """Compare rates of pairs of points of one stratum at several distances.
@@ -111,9 +111,11 @@ def empirical_errors(
         Stratum of each point.
     model : TimeModel
         Motion.
-    sensitivity, network : ndarray of float64, (date,) and (date, date), optional
-        As in :func:`estimate_noise`; the network is that of filtered points, whose phases alone do not close. What
-        is tested must be the model whose standard deviations are inflated.
+    sensitivity : ndarray of float64, (date,), optional
+        As in :func:`estimate_noise`.
+    networks : tuple of ndarray of float64, (date, date), or None
+        The ``network`` of unfiltered and of filtered points as in :func:`estimate_noise`, so that what is tested is
+        the model whose standard deviations are inflated; None where pair phases close.
     min_separation : float
         Distance beyond which filter windows do not overlap, m.
 
@@ -130,7 +132,7 @@ def empirical_errors(
     if whole.any():
         calm[whole] = _calm(values[whole], days, xy[whole], model, min_separation)
     stratum = np.asarray(is_filtered).astype(int)
-    motions = tuple(_Motion(days, model, sensitivity, shape) for shape in (None, network))
+    motions = tuple(_Motion(days, model, sensitivity, shape) for shape in networks)
     slope = np.linalg.pinv(motions[0].design)[RATE]
     has_noise = len(days) >= dates_needed(model, days, n_more=int(sensitivity is not None))
     shape = (2, n_steps)

@@ -107,6 +107,7 @@ def _run(context: StageContext) -> dict[str, Any]:
     if not np.isfinite(coherence).any():
         coherence = store.read("select/shp_coherence")
     sensitivity = _sensitivity(store)
+    is_averaged = is_filtered | bool((store.stack_attributes()["n_looks"] or 2.0) > 1.0)
     network = network_covariance(used_pairs(store), len(days), weights=pair_weights(store))
     blocker = noise_blocker(days, model, n_more=int(sensitivity is not None))
     if blocker:
@@ -116,7 +117,7 @@ def _run(context: StageContext) -> dict[str, Any]:
         local = empirical_op.local_pairs(
             position,
             uncertainty.noise_classes(is_filtered, coherence),
-            is_averaged=is_filtered | bool((store.stack_attributes()["n_looks"] or 2.0) > 1.0),
+            is_averaged=is_averaged,
             min_separation=_separation(store),
         )
         noise = uncertainty.estimate_noise(
@@ -135,7 +136,7 @@ def _run(context: StageContext) -> dict[str, Any]:
         is_filtered=is_filtered,
         model=model,
         sensitivity=sensitivity,
-        network=network,
+        networks=(network if is_averaged.all() else None, network),
         min_separation=_separation(store),
     )
     rates = rates_op.fit_rates(

@@ -154,6 +154,7 @@ class _Prepared:
     points: PointSet
     velocity: FloatArray
     std: FloatArray
+    hidden: FloatArray
     usable: npt.NDArray[np.bool_]
     code: IntArray
     sigma: str
@@ -228,7 +229,8 @@ def decompose(
         ],
         axis=1,
     )
-    split = _Split.of(los, std)
+    hidden = np.stack([m.mean(p.hidden) for m, p in zip(members, prepared, strict=True)], axis=1)
+    split = _Split.of(los, std, hidden)
     solution = split.solve(rates)
     easting, northing = grid.centre(code)
     return EastUp(
@@ -288,7 +290,9 @@ def _prepare(points: PointSet, grid: Grid, span: tuple[np.datetime64, np.datetim
     up = points.los[:, 2]
     usable = (points.flags == 0) & np.isfinite(rates.velocity) & np.isfinite(points.los).all(axis=1)
     code = grid.code(points.easting, points.northing)
-    return _Prepared(points, rates.velocity * up, rates.std * up, usable, code, rates.sigma)
+    return _Prepared(
+        points, rates.velocity * up, rates.std * up, rates.representation_std * up, usable, code, rates.sigma
+    )
 
 
 def _shared(prepared: Sequence[_Prepared], min_points: int) -> IntArray:
@@ -311,15 +315,21 @@ class _Split:
     inflation: tuple[float, float]
 
     @classmethod
-    def of(cls, los: FloatArray, std: FloatArray) -> _Split:
-        """Lines of sight (cell, track, 3) and standard deviations (cell, track); unknown ones weigh alike."""
+    def of(cls, los: FloatArray, std: FloatArray, hidden: FloatArray) -> _Split:
+        """Lines of sight (cell, track, 3) and standard deviations (cell, track); unknown ones weigh alike.
+
+        ``hidden`` is the part of these (cell, track) that filter windows hide from all tracks alike.
+        """
         design = los[:, :, [0, 2]]
         is_known: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(std) & (std > 0), axis=1)
         weight = np.where(is_known[:, None], 1.0 / np.where(is_known[:, None], std, 1.0) ** 2, 1.0)
         normal = np.einsum("cki,ck,ckj->cij", design, weight, design)
         operator = np.einsum("cij,ckj,ck->cik", np.linalg.inv(normal), design, weight)
         variance = np.where(is_known[:, None], std**2, np.nan)
-        covariance = np.einsum("cik,ck,cjk->cij", operator, variance, operator)
+        common = np.fmin(hidden, np.nan_to_num(std))
+        alike = np.einsum("cik,ck->ci", operator, common)
+        covariance = np.einsum("cik,ck,cjk->cij", operator, variance - common**2, operator)
+        covariance += alike[:, :, None] * alike[:, None, :]
         plain = np.sqrt(np.einsum("cik,cik->ci", operator, operator))
         median = np.median(plain, axis=0)
         return cls(design, operator, covariance, (float(median[0]), float(median[1])))
