@@ -32,7 +32,7 @@ _LENGTHS_PER_DECADE: Final = 4
 _N_LAGS: Final = 14
 _LEAST_LAG: Final = 20.0
 _LEAST_PAIRS: Final = 30
-_OWN_LENGTH: Final = 125.0
+OWN_LENGTH: Final = 125.0
 """Components of shorter lengths belong to scatterers and filter windows, longer ones to the atmosphere, m."""
 _TOO_FAR_APART: Final = -0.15
 _LEAST_POINTS: Final = 50
@@ -264,7 +264,7 @@ def _apportioned(shares: FloatArray, lengths: FloatArray, near: NearRates) -> Fl
     """
     if not len(near.lag) or np.average(near.shared, weights=near.count) < _TOO_FAR_APART:
         return shares
-    is_long = lengths > _OWN_LENGTH
+    is_long = lengths > OWN_LENGTH
     columns = 2 * np.exp(-near.lag[:, None] / lengths) - 0.5 * np.exp(-near.span[:, None] / lengths)
     design = np.column_stack([columns[:, ~is_long], columns[:, is_long] @ shares[is_long]])
     root = np.sqrt(near.count)

@@ -14,6 +14,7 @@ from subside.ops.corridor.bins import Bins
 from subside.ops.corridor.combine import BinErrors, combined_errors, datum_std, track_biases, track_shares
 from subside.ops.corridor.gradient import bin_gradient
 from subside.ops.corridor.grouped import GroupedMeans, GroupRows, grouped_means
+from subside.ops.corridor.track_check import checked_by_tracks
 from subside.ops.corridor.tracks import TrackRates
 
 FloatArray = npt.NDArray[np.float64]
@@ -88,6 +89,9 @@ def make_profile(tracks: Sequence[TrackRates], bins: Bins, *, half_width: float)
     the tracks are weighted by :math:`1 / (\sigma^2 + \tau^2)`, and the uncertainty of the datum,
     :math:`\sum b_k^2 / (K (K - 1))`, is part of the standard deviation. With one track the datum uncertainty is not
     known and not included.
+
+    Where tracks differ from bin to bin by more than their errors say, these are widened
+    (:func:`.track_check.checked_by_tracks`).
 
     This is done twice: the gradients between the bins of the first time (:func:`bin_gradient`) refer the points to the
     middles of their bins, without which bins whose points lie to one side would be wrong on steep flanks. What the
@@ -173,6 +177,7 @@ def _combine(
         track_means(replace(t, rate=r), g, bins.n_bins, least_excess=e)
         for t, r, g, e in zip(tracks, rates, members, excess, strict=True)
     ]
+    means = checked_by_tracks(means, [t.correlation.lengths for t in tracks], bins)
     rate, std = np.stack([m.mean for m in means]), np.stack([m.std for m in means])
     hidden = np.stack([_hidden(t, m, g) for t, m, g in zip(tracks, means, members, strict=True)])
     alike = np.fmin.reduce(np.where(np.isfinite(std), hidden, np.nan), axis=0)

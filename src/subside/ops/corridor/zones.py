@@ -83,6 +83,8 @@ class Zone:
         Whether the zone ends there because the line or the points do, not because the rate crosses.
     mean, lowest : float
         Mean and most negative smooth rate.
+    mean_std, lowest_std : float
+        Their standard deviations, the datum included; that of the lowest does not know that it was chosen.
     bin_low, bin_high : float
         5 and 95 % of the rates of its bins.
     probability : float
@@ -102,7 +104,9 @@ class Zone:
     is_start_open: bool
     is_end_open: bool
     mean: float
+    mean_std: float
     lowest: float
+    lowest_std: float
     bin_low: float
     bin_high: float
     probability: float
@@ -294,7 +298,9 @@ def _zone(
         is_start_open=open_start,
         is_end_open=open_end,
         mean=average,
+        mean_std=spread,
         lowest=float(mean[inside].min()),
+        lowest_std=float(np.hypot(smooth.draws[:, first + int(np.argmin(mean[inside]))].std(), profile.datum_std)),
         bin_low=float(low),
         bin_high=float(high),
         probability=float(ndtr((-rule.threshold - average) / spread)) if spread > 0 else 1.0,
