@@ -121,7 +121,15 @@ def table() -> PointTable:
 
 def test_the_columns_are_those_of_the_issue_in_order() -> None:
     names = [c.name for c in table_columns(["20200103", "20200127"])]
-    assert names == [*ISSUE_ORDER, "kind", "D20200103", "D20200127", "S20200103", "S20200127"]
+    assert names == [
+        *ISSUE_ORDER,
+        "kind",
+        "velocity_std_representation",
+        "D20200103",
+        "D20200127",
+        "S20200103",
+        "S20200127",
+    ]
     assert all(c.unit or c.name in ("point_id", "kind") for c in table_columns(["20200103"]))
 
 

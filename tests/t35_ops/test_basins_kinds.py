@@ -108,6 +108,36 @@ def test_lost_ground_and_points_at_risk_make_a_lower_bound() -> None:
     assert basin_at(0, 0, lost_area=1e4).is_lower_bound
 
 
+def test_a_lower_bound_does_not_say_that_a_basin_sinks_little() -> None:
+    around = Surroundings(mines=(MINE,))
+    lost = basin_at(0, 0, lost_area=6e5)
+    assert lost.is_lower_bound
+    found, whole = (
+        classify_basins([b], years=4.0, around=around, rules=KindRules())[0] for b in (lost, basin_at(0, 0))
+    )
+    assert found.kind == whole.kind == BasinKind.SECONDARY
+    untold = [o for o in found.outcomes if not o.is_applied]
+    assert [o.speaks_for for o in untold] == [BasinKind.PRIMARY, BasinKind.SECONDARY]
+    assert all(o.is_met is None and o.rule.endswith("(not applied: the rate is a lower bound)") for o in untold)
+    assert all(o.value == pytest.approx(0.16) for o in untold)
+    assert [o.is_met for o in whole.outcomes if "in four years" in o.rule] == [False, True]
+    assert all(o.is_applied for o in whole.outcomes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"peak_rate": -0.2}, BasinKind.PRIMARY),
+        ({"linearity": 0.7}, BasinKind.UNEXPLAINED),
+        ({"peak_rate": np.nan}, BasinKind.UNEXPLAINED),
+    ],
+)
+def test_of_a_lower_bound_all_other_rules_hold(changes: dict[str, float], kind: BasinKind) -> None:
+    basin = basin_at(0, 0, lost_area=6e5, **changes)
+    (found,) = classify_basins([basin], years=4.0, around=Surroundings(mines=(MINE,)), rules=KindRules())
+    assert found.kind == kind
+
+
 def test_a_long_belt_that_holds_a_small_panel_is_not_its_primary_basin() -> None:
     belt = replace(
         basin_at(0, 0, has_void=True, void=OVER, elongation=9.0, azimuth_deg=90.0),

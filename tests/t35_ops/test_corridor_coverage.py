@@ -100,9 +100,34 @@ def test_statistics_of_a_polygon() -> None:
     assert found.affected_low <= 3.6 <= found.affected_high + 0.05
     assert found.p05 < -0.028 and found.p95 > -0.003 and found.lowest < -0.028
     nothing = polygon_statistics("sea", _box(50_000, 0, 51_000, 1000), [track], datum=NO_BIAS)
-    assert nothing.n_points == 0 and np.isnan(nothing.mean) and np.isnan(nothing.affected_km2)
+    assert (
+        nothing.n_points == nothing.covered_km2 == 0
+        and np.isnan(nothing.per_km2)
+        and np.isnan(nothing.mean)
+        and np.isnan(nothing.affected_km2)
+    )
     with pytest.raises(ArgumentError, match="must be a polygon"):
         polygon_statistics("line", LINE.geometry, [track], datum=NO_BIAS)
+
+
+@pytest.mark.parametrize("turn", [0.0, 35.0])
+def test_the_density_of_a_polygon_is_that_of_its_covered_part(turn: float) -> None:
+    line = straight(10_000.0)
+    track = as_track(make_points(line, _still, density=800, half_width=500), line)
+    points, middle = track.points, (ORIGIN[0] + 5000.0, ORIGIN[1])
+    strip = shapely.affinity.rotate(
+        shapely.MultiPoint(np.column_stack([points.easting, points.northing])), turn, middle
+    )
+    east, north = shapely.get_coordinates(strip).T
+    track = replace(track, points=replace(points, easting=east, northing=north))
+    wide = _box(3000, -5000, 7000, 5000)
+    found = polygon_statistics("city", wide, [track], datum=NO_BIAS)
+    length = 4.0 / np.cos(np.radians(turn))
+    assert found.area_km2 == pytest.approx(40.0)
+    assert found.covered_km2 == pytest.approx(length, rel=0.12)
+    assert found.per_km2 == pytest.approx(800, rel=0.12)
+    away = polygon_statistics("airport", _box(3000, 2500, 4000, 4500), [track], datum=NO_BIAS)
+    assert away.covered_km2 == away.n_points == 0 and np.isnan(away.per_km2)
 
 
 def test_the_mean_of_a_polygon_is_covered_by_its_interval() -> None:

@@ -73,6 +73,22 @@ def test_depth_has_the_other_sign_and_months_without_data_are_counted() -> None:
     assert not lag_behind(DATES, motion, level, n_surrogates=99).is_claimed
 
 
+def test_an_interval_that_ends_at_the_edge_of_the_search_is_said_to() -> None:
+    drivers, rain = _rain(3)
+    months = drivers.months.astype("datetime64[D]")
+    motion = drivers.seasonal_motion(DATES) + 0.001 * np.random.default_rng(3).standard_normal(len(DATES))
+    later = monthly_driver("level", "level", months, 5.0 + 100 * drivers.seasonal_motion(months + 5))
+    found = lag_behind(DATES, motion, later, n_surrogates=99)
+    assert found.is_claimed and found.interval[0] == 0.0
+    assert found.open_end == "a lead is not excluded"
+    assert "3 days or less, a lead is not excluded" in found.reason
+    assert "the correlation is largest at a lead of 6 days" in found.reason
+    assert "something else drives" not in found.reason
+    behind = lag_behind(DATES, motion, rain, n_surrogates=99)
+    assert behind.is_claimed and behind.interval[0] > 0.0
+    assert behind.open_end == "" and "edge of the search" not in behind.reason
+
+
 def test_bad_drivers_are_refused() -> None:
     months = Drivers(1).months.astype("datetime64[D]")
     with pytest.raises(ArgumentError, match="24 months"):

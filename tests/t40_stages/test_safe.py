@@ -151,8 +151,8 @@ def test_killed_amid_the_stack_resumes_to_the_same_bits(processed, tmp_path):
         [*command, "--from", "stack", "--to", "stack"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     markers = store.path / ".state" / "stack"
-    deadline = time.monotonic() + 120
-    while len(list(markers.glob("*.json"))) not in range(3, 12):
+    began, deadline = time.time(), time.monotonic() + 120
+    while sum(m.stat().st_ctime > began for m in markers.glob("*.json") if m.exists()) not in range(3, 12):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)

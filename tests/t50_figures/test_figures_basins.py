@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 import shapely
@@ -19,6 +22,11 @@ from subside.figures.basins import (
     risk_figure,
     smooth_outline,
 )
+from subside.ops.basins.classify import Surroundings
+from subside.ops.basins.fringes import LookedPair
+from subside.studies.basin_boxes import BoxPairs
+from subside.studies.basin_galleries import _fringe_figure
+from subside.studies.basins import _layer_words
 
 LONGITUDE, LATITUDE = np.meshgrid(np.linspace(115.0, 115.03, 20), np.linspace(35.0, 35.02, 15))
 
@@ -46,6 +54,48 @@ def test_fringe_rates_count_what_is_beyond_the_limit(tmp_path) -> None:
     result.figure.savefig(tmp_path / "fringes.png")
     unknown = fringe_rate_figure(FringeRateInput("t", LONGITUDE, LATITUDE, np.full(LONGITUDE.shape, np.nan), 1e-3))
     assert unknown.numbers["share_beyond_limit"] is None
+
+
+def test_looks_whose_pairs_disagree_are_grey_and_counted(tmp_path) -> None:
+    gradient = np.full(LONGITUDE.shape, 2e-4)
+    std = np.full(LONGITUDE.shape, 5e-5)
+    gradient[:, :4], std[:, :2], std[:, 2:4] = 9e-3, 5e-3, np.nan
+    data = FringeRateInput("t", LONGITUDE, LATITUDE, gradient, 1e-3, std)
+    result = fringe_rate_figure(data)
+    assert result.numbers["share_noise"] == pytest.approx(0.2)
+    assert result.numbers["share_known"] == pytest.approx(0.8)
+    assert result.numbers["share_beyond_limit"] == 0.0
+    (mesh,) = result.figure.axes[0].collections
+    assert mesh.norm.vmax == pytest.approx(0.2)
+    assert "noise (20.0 % of the looks)" in result.figure.axes[0].get_title(loc="left")
+    result.figure.savefig(tmp_path / "noise.png")
+    single = FringeRateInput("t", LONGITUDE, LATITUDE, gradient, 1e-3, np.full(std.shape, np.nan))
+    assert fringe_rate_figure(single).numbers["share_noise"] == 0.0
+
+
+@pytest.mark.parametrize(("n_pairs", "words"), [(4, "a tenth of what neighbouring looks carry"), (1, "cannot be told")])
+def test_the_caption_of_fringes_says_what_is_grey(n_pairs: int, words: str) -> None:
+    rng = np.random.default_rng(3)
+    pairs = [LookedPair(np.exp(1j * rng.normal(0, 0.1, LONGITUDE.shape)).astype(np.complex64), 12.0)] * n_pairs
+    box = BoxPairs("t40", 0.0555, (28.0, 27.0), LONGITUDE, LATITUDE, pairs, ["p"] * n_pairs, 1.0)
+    captions: list[str] = []
+    folder: Any = SimpleNamespace(save_figure=lambda key, result, caption: captions.append(caption))
+    _fringe_figure(folder, "a", box)
+    assert words in captions[0]
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ((), ""),
+        (("mines",), "; with the mines given"),
+        (("mines", "faults"), "; with the mines and faults given"),
+        (("mines", "faults", "wells"), "; with the mines, faults and wells given"),
+    ],
+)
+def test_the_caption_of_the_map_names_the_layers_that_are_there(layers: tuple[str, ...], words: str) -> None:
+    around = Surroundings(**{name: (shapely.Point(0, 0),) for name in layers})
+    assert _layer_words(around) == words
 
 
 def test_risk_is_drawn_a_panel_a_track(tmp_path) -> None:

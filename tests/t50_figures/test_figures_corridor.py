@@ -123,6 +123,39 @@ def test_times_to_limits(data: CorridorFigureInput, tmp_path: Path) -> None:
     assert limits_figure(LimitsFigureInput([], [], [], 14.0, 4.0, (0.0, 1.0))).numbers["limits"] == []
 
 
+def test_names_of_limits_are_in_lines_and_what_is_left_out_is_told(data: CorridorFigureInput) -> None:
+    names = ["uniform post-construction settlement, ballastless subgrade, vertical curve still met", "word " * 40]
+    limits = [Limit(n, "settlement", 30.0, "mm") for n in names]
+    found = [
+        exceedance(data.profile.rate, data.profile.std, limit=k, years_observed=4.0, years_horizon=14.0) for k in limits
+    ]
+    centre = data.profile.bins.centre
+    result = limits_figure(LimitsFigureInput([centre] * 2, limits, found, 14.0, 4.0, (0.0, 70e3)))
+    strips, below = result.figure.axes[:2]
+    first, second = (t.get_text() for t in strips.get_yticklabels())
+    assert first.endswith("still met") and second.endswith(" …")
+    assert all(len(t.splitlines()) <= 3 for t in (first, second))
+    assert "post-construction" in below.get_title(loc="left")
+
+
+def test_type_is_printed_with_six_points_and_titles_are_not_cut(data: CorridorFigureInput) -> None:
+    coverage = measure_coverage(data.tracks, LINE, half_width=500.0)
+    part = "DK154+230 to DK194+228 of 1150 km"
+    slopes = [chord_slopes(data.profile, 200.0)]
+    figures = [
+        corridor_figure(data).figure,
+        slopes_figure(SlopesFigureInput(slopes, [], 4.0, part=part)).figure,
+        density_figure(density_along(data.tracks, LINE, half_width=500.0), coverage, part=part).figure,
+        limits_figure(LimitsFigureInput([], [], [], 14.0, 4.0, (0.0, 1.0), part=part)).figure,
+    ]
+    for figure in figures:
+        shrink = 6.7 / figure.get_figwidth()
+        sizes = [t.get_fontsize() for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible()]
+        assert min(sizes) * shrink >= 6.0
+        figure.draw_without_rendering()
+        assert figure._suptitle.get_window_extent().x1 <= figure.bbox.x1
+
+
 def test_the_stretch_with_points_is_drawn_and_the_colours_can_be_given(data: CorridorFigureInput) -> None:
     few = []
     for track in data.tracks:

@@ -122,8 +122,11 @@ def test_density_by_land_class_and_areas(study) -> None:  # type: ignore[no-unty
     assert classes["urban"]["area"] == pytest.approx(30e6, rel=0.02)
     city, away = results["areas"]
     assert city["mean"] == pytest.approx(-0.040, abs=0.003) and city["affected_share"] == 1.0
-    assert away["n_points"] == 0 and away["mean"] is None
-    assert len(pd.read_csv(out / "polygons.csv")) == 2
+    assert away["n_points"] is None and away["covered_area"] == 0 and away["mean"] is None
+    near, far = pd.read_csv(out / "polygons.csv").itertuples()
+    assert near.coverage == "whole" and near.points_per_km2 == pytest.approx(near.n_points / near.area_km2, rel=0.01)
+    assert far.coverage == "not covered" and far.covered_km2 == 0
+    assert np.isnan(far.n_points) and np.isnan(far.points_per_km2)
 
 
 def test_limits_apply_where_they_are_meant_and_say_whether_they_are_verified(study) -> None:  # type: ignore[no-untyped-def]

@@ -67,7 +67,7 @@ def fake_track(name: str = "S1-40", *, incidence: float = 43.8, n_dates: int = 6
         bperp_m=(-142.0, 148.0),
         longest_pair_days=96.0,
         longest_gap_days=48.0,
-        pairs={"kept": 187, "added": 5, "dropped": 21, "bridges": 0},
+        pairs={"kept": 187, "added": 5, "dropped": 21, "not_needed": 0, "bridges": 0},
         points={"all": 412_345, "default": 389_001, "ps": 120_000, "ds": 269_001},
         flagged={"integer closure fails": 23_344},
         areas=areas,

@@ -133,7 +133,7 @@ def test_ground_that_no_track_covers_is_not_called_covered(tmp_path: Path) -> No
     folder.finish({"coverage": coverage})
     contents = ReportContents("T", "2026-11-28", studies=load_studies(tmp_path))
     words = Page(compose_report(contents, tmp_path / "r.html").read_text()).words
-    assert "The tracks do not cover 143\u00a0km of the line: nothing is known about the ground there." in words
+    assert "The tracks do not cover 143.4\u00a0km of the line: nothing is known about the ground there." in words
     assert "Where they do, the longest stretch of the line without a measurement point within 100\u00a0m is" in words
     unchanged = replace(contents, studies=())
     assert "do not cover" not in Page(compose_report(unchanged, tmp_path / "s.html").read_text()).words
@@ -146,7 +146,39 @@ def test_a_zone_with_a_hole_may_sink_faster_than_is_said(tmp_path: Path, uncover
     folder.finish({"zones": [zone], "total_length": 2e3})
     contents = ReportContents("T", "2026-11-28", studies=load_studies(tmp_path))
     words = Page(compose_report(contents, tmp_path / "r.html").read_text()).words
-    assert ("0.05\u00a0km of it hold no usable point: the ground may sink faster there" in words) is is_said
+    assert ("0.05\u00a0km of it in bins without a usable point: the ground may sink faster there" in words) is is_said
+
+
+def test_what_is_exceeded_already_is_not_told_as_future(tmp_path: Path) -> None:
+    limit = {"quantity": "settlement", "value": 15.0, "unit": "mm", "source": "s", "is_verified": False}
+    now = {**limit, "name": "now", "probability_now_max": 0.9999, "probability_horizon_max": 0.99991}
+    later = {**limit, "name": "later", "probability_now_max": 0.01, "probability_horizon_max": 1.0}
+    rare = {**limit, "name": "rare", "probability_now_max": 0.01, "probability_horizon_max": 0.09}
+    rows = [
+        {**rare, "length_now": 0.0, "length_horizon": 0.0},
+        {**later, "length_now": 0.0, "length_horizon": 2e3},
+        {**now, "length_now": 19e3, "length_horizon": 21e3, "years_median_min": 0.2},
+    ]
+    folder = StudyFolder(tmp_path / "corridor", "corridor", "The line")
+    folder.finish({"limits": rows, "first_date": "2015-07-18"})
+    results = load_studies(tmp_path)[0]
+    said = ["".join(str(getattr(w, "text", w)) for w in words) for words in watch_list(results)]
+    assert said[0].startswith("Now (15") and "already exceeded over 19" in said[0] and "since 2015-07-18" in said[0]
+    assert said[1].startswith("Later") and "already" not in said[1]
+    assert not any(s.startswith("Rare") for s in said) and any(s.startswith("For 1 more limits") for s in said)
+    assert any("before the first common date" in s for s in said)
+    tables = [b for b in corridor_blocks(results) if isinstance(b, DataTable)]
+    assert any("soonest (years from 2015-07-18)" in t.header for t in tables)
+
+
+def test_a_zone_at_the_edge_of_the_data_is_at_least_as_long(tmp_path: Path) -> None:
+    zone = {"start": 1e3, "end": 3e3, "mean": -0.03, "mean_std": 0.001, "lowest": -0.05, "is_start_open": True}
+    StudyFolder(tmp_path / "corridor", "corridor", "The line").finish({"zones": [zone], "total_length": 2e3})
+    blocks = corridor_blocks(load_studies(tmp_path)[0])
+    words = "".join(str(getattr(w, "text", w)) for b in blocks for w in getattr(b, "words", ()))
+    assert "at least 2" in words and "within what the data cover" in words
+    table = next(b for b in blocks if isinstance(b, DataTable))
+    assert "start" in [str(cell) for cell in table.rows[0]]
 
 
 def test_limits_at_joints_are_counted(tmp_path: Path) -> None:
@@ -173,8 +205,9 @@ def test_a_lag_of_several_tracks_is_said_once(tmp_path: Path) -> None:
     folder.finish({"lags": [lag("t40", 58.0), lag("t142", 60.0), lag("t40 + t142", 59.0)]})
     contents = ReportContents("T", "2026-11-28", studies=load_studies(tmp_path))
     words = Page(compose_report(contents, tmp_path / "r.html").read_text()).words.split("How sure")[0]
-    assert "“bare” (t40 + t142) follows shallow depth with a lag of 59\u00a0days (95 % interval 56 to 62" in words
-    assert "one is claimed for t40 and t142 by itself too" in words and words.count("follows") == 1
+    assert "Departures of “bare” (t40 + t142) from its usual season follow those of shallow groundwater head" in words
+    assert "with a lag of 59\u00a0days (95 % interval 56 to 62" in words
+    assert "one is claimed for t40 and t142 by itself too" in words and words.count("usual season follow") == 1
 
 
 @pytest.mark.parametrize(("low", "said"), [(0.9, "come from resampling blocks"), (None, "no intervals are given")])

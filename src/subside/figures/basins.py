@@ -33,7 +33,6 @@ from subside.figures.style import (
     motion_norm,
     new_figure,
     number,
-    robust_norm,
     say,
     symmetric_limit,
 )
@@ -43,6 +42,8 @@ FloatArray = npt.NDArray[np.float64]
 _KM: Final = 1e3
 _MM: Final = 1e3
 _LINE_OF_KIND: Final = {"primary": "-", "secondary": "--", "unexplained": ":"}
+NOISE_SHARE: Final = 0.1
+"""Standard deviation of a fringe rate, in shares of what neighbouring looks carry, beyond which it is noise."""
 _MOST_DRAWN: Final = 200_000
 
 
@@ -119,10 +120,10 @@ def gallery_figure(data: GalleryInput) -> FigureResult:
     ratio = (north - south) * aspect / max(east - west, 1e-9)
     n_columns = 3 if ratio > 0.5 else 2
     n_rows = math.ceil(len(pairs) / n_columns)
-    width = 9.6
-    height = float(np.clip((width - 1.7) / n_columns * ratio, 1.0, 4.5)) * n_rows + 0.42 * n_rows + 0.8
+    width = 8.8
+    height = float(np.clip((width - 1.7) / n_columns * ratio, 1.0, 4.5)) * n_rows + 0.42 * n_rows + 1.0
     cycle = f"one cycle of colour is {data.fringe * 100:.2f} cm along the line of sight"
-    title = f"Wrapped interferograms of box {data.name}: {cycle}"
+    title = f"Wrapped interferograms of box {data.name}:\n{cycle}"
     figure = new_figure(width, height, title)
     panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True)
     norm = Normalize(-math.pi, math.pi)
@@ -137,7 +138,7 @@ def gallery_figure(data: GalleryInput) -> FigureResult:
         for kind, longitude, latitude in data.outlines:
             axes.plot(longitude, latitude, color=INK, linewidth=1.1, linestyle=_LINE_OF_KIND.get(kind, ":"))
         dress(axes, title=pair.title.replace(", ", "\n", 1), grid=False)
-        axes.title.set_fontsize(7.0)
+        axes.title.set_fontsize(8.0)
         axes.set_xlim(west, east)
         axes.set_ylim(south, north)
         axes.set_aspect(aspect)
@@ -165,6 +166,8 @@ class FringeRateInput:
         Degree, degree, (m/yr)/m.
     limit : float
         Gradient that neighbouring looks carry over the pairs, (m/yr)/m.
+    std : ndarray of float64, (row, column), or None
+        Standard deviation of the gradient from the scatter of the pairs, (m/yr)/m; NaN with fewer than two.
     """
 
     name: str
@@ -172,17 +175,30 @@ class FringeRateInput:
     latitude: FloatArray
     gradient: FloatArray
     limit: float
+    std: FloatArray | None = None
+
+    @property
+    def is_noise(self) -> npt.NDArray[np.bool_]:
+        """Looks whose pairs disagree by more than a tenth of what neighbouring looks carry, or that only one pair saw.
+
+        Nothing is told where no look has two pairs.
+        """
+        if self.std is None or not np.isfinite(self.std).any():
+            return np.zeros(self.gradient.shape, np.bool_)
+        return np.isfinite(self.gradient) & ~(self.std <= NOISE_SHARE * self.limit)
 
 
 def fringe_rate_figure(data: FringeRateInput) -> FigureResult:
-    """Draw how much the rate changes from metre to metre, from the fringes alone."""
-    figure = new_figure(8.4, 4.6, f"Fringe rate, {data.name}")
+    """Draw how much the rate changes from metre to metre, from the fringes alone; noise is grey."""
+    width = np.ptp(data.longitude) * math.cos(math.radians(data.latitude.mean()))
+    panel = float(np.clip(6.6 * np.ptp(data.latitude) / max(width, 1e-9), 1.8, 7.0))
+    figure = new_figure(8.4, panel + 1.5, f"Fringe rate, {data.name}")
     axes = figure.add_subplot()
     dress(axes, xlabel="longitude (°)", ylabel="latitude (°)", grid=False)
     axes.set_facecolor(NO_DATA)
     axes.set_aspect(1.0 / math.cos(math.radians(float(np.nanmean(data.latitude)))))
     axes.ticklabel_format(useOffset=False)
-    values = data.gradient * _MM
+    values = np.where(data.is_noise, np.nan, data.gradient * _MM)
     known = np.isfinite(values)
     if known.any():
         shown = np.ma.masked_invalid(values)
@@ -191,19 +207,23 @@ def fringe_rate_figure(data: FringeRateInput) -> FigureResult:
             data.latitude,
             shown,
             cmap=SPREAD,
-            norm=robust_norm(values, low=0.0),
+            norm=Normalize(0.0, max(float(np.quantile(values[known], 0.999)), 1e-6)),
             shading="nearest",
             rasterized=True,
         )
-        colour_bar(axes, drawn, "gradient of the line-of-sight rate (mm/yr per m)")
+        colour_bar(axes, drawn, "gradient of the line-of-sight rate (mm/yr per m)", extend="max")
     else:
-        say(axes, "no coherent pair")
+        say(axes, "no look in which the pairs agree")
     beyond = float((data.gradient[known] > data.limit).mean()) if known.any() else None
     axes.set_title(
-        f"neighbouring looks carry {data.limit * _MM:.2f} mm/yr per m over the pairs shown", fontsize=8.5, loc="left"
+        f"neighbouring looks carry {data.limit * _MM:.2f} mm/yr per m over the pairs shown\n"
+        f"grey: no data, or noise ({100 * data.is_noise.mean():.1f} % of the looks)",
+        fontsize=8.5,
+        loc="left",
     )
     numbers = {
         "share_known": number(known.mean()),
+        "share_noise": number(data.is_noise.mean()),
         "share_beyond_limit": number(beyond),
         "limit_per_year": number(data.limit),
     }
@@ -324,7 +344,7 @@ def basin_map_figure(data: BasinMapInput) -> FigureResult:
         (data.northing + data.rate.shape[0] * data.cell) / _KM,
     )
     ratio = (extent[3] - extent[2]) / (extent[1] - extent[0])
-    width = 9.0
+    width = 8.8
     figure = new_figure(width, float(np.clip(0.85 * width * ratio, 1.8, 8.0)) + 1.6, "Basins")
     axes = figure.add_subplot()
     dress(axes, xlabel="easting (km)", ylabel="northing (km)", grid=False)

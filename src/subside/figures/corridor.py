@@ -169,7 +169,7 @@ def corridor_figure(data: CorridorFigureInput) -> FigureResult:
         Rates in mm/yr, negative sinks; chainage in km.
     """
     part = span_words(data.line, data.span)
-    figure = new_figure(12.0, 10.4, "Rates along the line" + (f", {part}" if part else ""))
+    figure = new_figure(8.8, 10.4, "Rates along the line" + (f", {part}" if part else ""))
     rates = np.concatenate([t.rate[t.positions.within(data.half_width)] for t in data.tracks]) * MM_PER_M
     norm = motion_norm(data.rate_limit * MM_PER_M or symmetric_limit(rates))
     x, y = _geographic(data, *data.line.position_at(np.linspace(*data.span, 200)))
@@ -249,7 +249,7 @@ def _draw_map(axes: Axes, data: CorridorFigureInput, norm: Any) -> Any:
     frame_x, frame_y = np.append(frame_x, lon), np.append(frame_y, lat)
     shrink = np.cos(np.radians(line_y.mean()))
     extent = max(float(np.ptp(frame_x)) * shrink, float(np.ptp(frame_y)), 1e-3)
-    size = float(np.clip((cell / 111e3 / extent * 620) ** 2, 0.6, 9.0))
+    size = float(np.clip((cell / 111e3 / extent * 450) ** 2, 0.6, 9.0))
     dots = axes.scatter(lon, lat, c=v, s=size, marker="s", cmap=MOTION, norm=norm, linewidths=0, rasterized=True)
     axes.plot(line_x, line_y, color=INK, lw=1.1, label="line")
     for zone in data.zones.zones:
@@ -288,7 +288,7 @@ def _map_labels(data: CorridorFigureInput) -> list[MapLabel]:
     at = _chainage_ticks(data)
     lon, lat = _geographic(data, *data.line.position_at(at))
     labels += [
-        MapLabel(data.line.label(float(c)), float(a), float(b), INK, 7.0) for a, b, c in zip(lon, lat, at, strict=True)
+        MapLabel(data.line.label(float(c)), float(a), float(b), INK, 8.0) for a, b, c in zip(lon, lat, at, strict=True)
     ]
     groups = list(dict.fromkeys(s.group for s in data.sites))
     for site in data.sites:
@@ -310,7 +310,7 @@ def _draw_sites(axes: Axes, data: CorridorFigureInput) -> None:
         chosen = [s for s in data.sites if s.group == group]
         x, y = _geographic(data, np.array([s.easting for s in chosen]), np.array([s.northing for s in chosen]))
         colour = _SITE_COLOURS[k % len(_SITE_COLOURS)]
-        axes.scatter(x, y, marker="^", s=42, color=colour, edgecolors="white", linewidths=0.6, zorder=5, label=group)
+        axes.scatter(x, y, marker="^", s=30, color=colour, edgecolors="white", linewidths=0.6, zorder=5, label=group)
     at = _chainage_ticks(data)
     axes.plot(*_geographic(data, *data.line.position_at(at)), ls="none", marker="|", ms=7, color=INK)
     if groups:
@@ -401,7 +401,7 @@ def _draw_profile(axes: Axes, data: CorridorFigureInput) -> None:
         xlabel=f"chainage, km ({data.line.prefix})",
         ylabel=f"{data.component} rate, mm/yr\n(negative sinks)",
     )
-    legend(axes, loc="lower center", bbox_to_anchor=(0.5, 1.16), ncols=5, markerscale=4)
+    legend(axes, loc="lower center", bbox_to_anchor=(0.5, 1.16), ncols=3, markerscale=4)
     _longitude_axis(axes, data)
 
 

@@ -36,6 +36,10 @@ from subside.ops.corridor.slopes import ChordValues, radius_of
 
 FloatArray = npt.NDArray[np.float64]
 
+_WIDTH = 8.8
+"""Of a figure, inches: type of 8 points is printed with 6 in a column of 170 mm."""
+_TITLE = 70
+"""Letters of a title in one line."""
 _FEW_PLACES = 100
 
 
@@ -69,8 +73,10 @@ class SlopesFigureInput:
 
 
 def titled(title: str, part: str) -> str:
-    """A title and which part of the line is shown."""
-    return f"{title}, {part}" if part else title
+    """A title and which part of the line is shown, in two lines where one would be cut."""
+    if not part:
+        return title
+    return f"{title},{' ' if len(title) + len(part) < _TITLE else chr(10)}{part}"
 
 
 def slopes_figure(data: SlopesFigureInput) -> FigureResult:
@@ -91,7 +97,7 @@ def slopes_figure(data: SlopesFigureInput) -> FigureResult:
     years = data.years if is_total else 1.0
     per = f"over {data.years:.1f} years" if is_total else "a year"
     figure = new_figure(
-        12.0, 1.2 + 1.55 * max(len(rows), 1), titled(f"Slope and curvature of the settlement {per}", data.part)
+        _WIDTH, 1.2 + 1.55 * max(len(rows), 1), titled(f"Slope and curvature of the settlement {per}", data.part)
     )
     numbers: dict[str, Any] = {"years": number(data.years), "panels": []}
     first: Axes | None = None
@@ -177,7 +183,7 @@ def density_figure(
     FigureResult
         Points per km2.
     """
-    figure = new_figure(12.0, 4.2, titled("Density of points along the line", part))
+    figure = new_figure(_WIDTH, 4.4, titled("Density of points along the line", part))
     axes, strip = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1])
     edges = along.edges / 1e3
     base = np.zeros(len(edges) - 1)
@@ -187,7 +193,7 @@ def density_figure(
         base = base + values
     dress(axes, ylabel="points per km²", title=f"by {along.by}")
     if along.per_km2:
-        legend(axes, loc="upper right", ncols=len(along.per_km2), bbox_to_anchor=(1.0, 1.14))
+        legend(axes, loc="lower right", ncols=min(len(along.per_km2), 6), bbox_to_anchor=(1.0, 0.98))
     else:
         say(axes, "no points in the corridor")
     for gap in coverage.gaps:
@@ -267,11 +273,11 @@ def limits_figure(data: LimitsFigureInput) -> FigureResult:
     timed = [k for k, limit in enumerate(data.limits) if limit.quantity != "rate"]
     numbers: dict[str, Any] = {"horizon_years": number(data.horizon), "limits": []}
     title = titled("Years until limits are reached, motion continuing", data.part)
-    figure = new_figure(12.0, 4.2 + 0.42 * len(timed), title)
+    figure = new_figure(_WIDTH, 4.2 + 0.47 * len(timed), title)
     if not timed:
         say(figure.add_subplot(), "no limit on settlement, difference, slope or radius was given")
         return FigureResult(figure, numbers)
-    strips, below = figure.subplots(2, 1, sharex=True, height_ratios=[0.42 * len(timed) + 0.2, 2.6])
+    strips, below = figure.subplots(2, 1, sharex=True, height_ratios=[0.47 * len(timed) + 0.2, 2.6])
     _limit_strips(strips, data, timed)
     likely = {k: int(np.count_nonzero(data.exceedance[k].probability_horizon > 0.5)) for k in timed}
     settling = [k for k in timed if data.limits[k].quantity == "settlement"] or timed
@@ -295,7 +301,12 @@ def _limit_words(limit: Limit) -> str:
     unit = "" if limit.unit == "1" else f" {limit.unit}"
     mark = "" if limit.is_verified else " *"
     value = f"{limit.value:,.0f}" if limit.value >= 1000 else f"{limit.value:.3g}"
-    return "\n".join(wrap(f"{limit.quantity} {sign} {value}{unit}{mark}: {limit.name}", 54)[:2])
+    return f"{limit.quantity} {sign} {value}{unit}{mark}: {limit.name}"
+
+
+def _lines(words: str, width: int) -> str:
+    """Words in three lines at most; dots say that there are more."""
+    return "\n".join(wrap(words, width, max_lines=3, placeholder=" …"))
 
 
 def _limit_strips(axes: Axes, data: LimitsFigureInput, timed: Sequence[int]) -> None:
@@ -321,14 +332,14 @@ def _limit_strips(axes: Axes, data: LimitsFigureInput, timed: Sequence[int]) -> 
         joints = data.blind_joints[k] / 1e3 if data.blind_joints else np.zeros(0)
         axes.plot(joints, np.full(len(joints), row + 0.5), ls="none", marker="x", ms=4, mew=0.9, color=MUTED)
     axes.set_xlim(edges[0] / 1e3, edges[-1] / 1e3)
-    axes.set_yticks(np.arange(len(timed)) + 0.5, [_limit_words(data.limits[k]) for k in timed], fontsize=7)
+    axes.set_yticks(np.arange(len(timed)) + 0.5, [_lines(_limit_words(data.limits[k]), 38) for k in timed])
     axes.set_ylim(len(timed), 0)
     dress(
         axes,
-        title="Soonest median (white: not meant, no points, not checkable; ×: joint not checkable; * not verified)",
+        title="Soonest median (white: not meant, no points, not checkable;\n×: joint not checkable; * not verified)",
         grid=False,
     )
-    axes.tick_params(axis="y", labelsize=6.8, length=0)
+    axes.tick_params(axis="y", labelsize=8, length=0)
     bar = axes.figure.colorbar(picture, ax=axes, pad=0.015, aspect=18, extend="max", format="%.0f")
     bar.set_label("years from the\nfirst common date", fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=8, colors=INK)
@@ -352,6 +363,5 @@ def _limit_band(axes: Axes, data: LimitsFigureInput, k: int) -> None:
     axes.axhspan(0, data.observed, color=ACCENT, alpha=0.10, lw=0, label="observed")
     axes.set_ylim(0, ceiling)
     axes.set_xlim(data.span[0] / 1e3, data.span[1] / 1e3)
-    words = " ".join(_limit_words(data.limits[k]).split())
-    dress(axes, title=words, xlabel=f"chainage, km ({data.prefix})", ylabel="years")
-    legend(axes, loc="upper right", ncols=4, bbox_to_anchor=(1.0, 1.16), markerscale=2)
+    dress(axes, title=_lines(_limit_words(data.limits[k]), 80), xlabel=f"chainage, km ({data.prefix})", ylabel="years")
+    legend(axes, loc="lower right", ncols=4, bbox_to_anchor=(1.0, 1.06), markerscale=2)

@@ -44,7 +44,7 @@ class MapLabel:
     x: float
     y: float
     colour: str
-    size: float = 7.5
+    size: float = 8.0
 
 
 def write_labels(axes: Axes, labels: Sequence[MapLabel]) -> list[str]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from string import ascii_lowercase
+from textwrap import fill
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from subside.conventions import MM_PER_M
 from subside.figures.style import (
@@ -20,7 +23,6 @@ from subside.figures.style import (
     SECOND,
     FigureResult,
     dress,
-    legend,
     new_figure,
     number,
     numbers_of,
@@ -30,6 +32,12 @@ from subside.figures.style import (
 
 FloatArray = npt.NDArray[np.float64]
 Dates = npt.NDArray[np.datetime64]
+
+_WIDTH: Final = 8.8
+"""Of a full figure, inches: type of 8 points is printed with 6 in a column of 170 mm."""
+_HEIGHT: Final = 11.0
+"""What a page takes at that size of type, inches."""
+_MOST_UNCLAIMED: Final = 4
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,10 @@ class SiteCurve:
         Trend and season, m.
     n : int
         Points.
+    is_relative : bool
+        Whether it is the difference of two classes, which is much smaller than the series of either.
+    component : {"los", "up"}
+        Line of sight or vertical.
     """
 
     site: str
@@ -57,6 +69,8 @@ class SiteCurve:
     std: FloatArray
     model: FloatArray | None = None
     n: int = 0
+    is_relative: bool = False
+    component: str = "los"
 
 
 @dataclass(frozen=True)
@@ -138,7 +152,7 @@ def site_series_figure(curves: Sequence[SiteCurve], *, title: str, sign_note: st
     tracks = list(dict.fromkeys(c.track for c in curves))
     n_columns = min(max(len(sites), 1), 3)
     n_rows = max(math.ceil(len(sites) / n_columns), 1)
-    figure = new_figure(3.7 * n_columns + 0.6, 2.0 * n_rows + 1.2, title)
+    figure = new_figure(max((_WIDTH - 0.4) / 3 * n_columns + 0.4, 6.0), 1.9 * n_rows + 1.5, title)
     panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True).ravel()
     for k, axes in enumerate(panels):
         if k >= len(sites):
@@ -154,8 +168,7 @@ def site_series_figure(curves: Sequence[SiteCurve], *, title: str, sign_note: st
         axes.xaxis.set_tick_params(labelbottom=k + n_columns >= len(sites))
     if curves:
         handles, labels = _legend_entries(panels[: len(sites)])
-        figure.legend(handles, labels, loc="outside lower left", ncols=4, fontsize=8, frameon=False)
-        figure.text(0.995, 0.005, f"{sign_note}; bars ±1.96 σ", ha="right", va="bottom", fontsize=8, color=MUTED)
+        _foot(figure, handles, labels, f"{sign_note}; bars ±1.96 σ")
     else:
         say(panels[0], "no site has points")
     return FigureResult(figure, {"unit": f"mm, {sign_note}", "series": [_numbers(c) for c in curves]})
@@ -165,6 +178,8 @@ def drivers_figure(
     drivers: Sequence[DriverCurve], residuals: Sequence[SiteCurve], *, title: str, sign_note: str
 ) -> FigureResult:
     """Draw groundwater, rain and the motion left of the trend one below the other (the paper's Fig. 7).
+
+    Panels of motion share one scale; the difference of two classes has its own.
 
     Parameters
     ----------
@@ -185,9 +200,9 @@ def drivers_figure(
     groups = list(dict.fromkeys(c.site for c in residuals))
     tracks = list(dict.fromkeys(c.track for c in residuals))
     n = max(len(drivers) + len(groups), 1)
-    figure = new_figure(8.2, 1.65 * n + 0.9, title)
+    figure = new_figure(_WIDTH, min(1.65 * n + 1.2, max(0.95 * n + 1.2, _HEIGHT)), title)
     panels = figure.subplots(n, 1, squeeze=False, sharex=True).ravel()
-    letters = "abcdefghijklmnop"
+    letters = [*ascii_lowercase, *(2 * letter for letter in ascii_lowercase)]
     for letter, axes, driver in zip(letters, panels, drivers, strict=False):
         label = "mm/month" if driver.kind == "rain" else ("depth (m)" if driver.kind == "depth" else "level (m)")
         dress(axes, title=f"({letter})  {_words(driver.name)}", ylabel=label)
@@ -199,11 +214,15 @@ def drivers_figure(
             axes.plot(driver.dates, driver.values, color=ACCENT, lw=1.2, marker="o", ms=2.4)
             if driver.kind == "depth":
                 axes.invert_yaxis()
+    is_mixed = len({c.component for c in residuals}) > 1
     motion = panels[len(drivers) :]
     for letter, axes, group in zip(letters[len(drivers) :], motion, groups, strict=False):
-        dress(axes, title=f"({letter})  {group}, trend removed", ylabel="mm")
+        here = [c for c in residuals if c.site == group]
+        unit = "mm\n(own scale)" if here[0].is_relative else "mm"
+        kind = ", vertical" if is_mixed and here[0].component == "up" else ""
+        dress(axes, title=f"({letter})  {group}, trend removed{kind}", ylabel=unit)
         axes.axhline(0.0, color=MUTED, lw=0.7)
-        for curve in (c for c in residuals if c.site == group):
+        for curve in here:
             colour = CATEGORIES[tracks.index(curve.track) % len(CATEGORIES)]
             value, band = curve.displacement * MM_PER_M, NORMAL_95 * curve.std * MM_PER_M
             axes.fill_between(curve.dates, value - band, value + band, color=colour, alpha=0.18, linewidth=0)
@@ -211,10 +230,12 @@ def drivers_figure(
             if curve.model is not None:
                 label = f"annual motion, {curve.track}"
                 axes.plot(curve.dates, curve.model * MM_PER_M, color=colour, lw=1.6, ls="--", label=label)
-    _share_scale(motion)
+        axes.locator_params(axis="y", nbins=4)
+    relative = {c.site for c in residuals if c.is_relative}
+    _share_scale([axes for axes, group in zip(motion, groups, strict=False) if group not in relative])
     if residuals:
-        legend(motion[0], loc="upper right", ncols=4)
-        figure.supxlabel(f"{sign_note}; band ±1.96 σ", x=0.99, ha="right", fontsize=8, color=MUTED)
+        handles, labels = _legend_entries(motion)
+        _foot(figure, handles, labels, f"{sign_note}; band ±1.96 σ", n_columns=min(len(tracks), 4))
     tidy_dates(panels[-1])
     numbers = {
         "drivers": [
@@ -227,40 +248,67 @@ def drivers_figure(
     return FigureResult(figure, numbers)
 
 
+def drawn_lags(curves: Sequence[LagCurve]) -> list[LagCurve]:
+    """Lags that are claimed, and of the others the four with the smallest p, in that order.
+
+    Parameters
+    ----------
+    curves : sequence of LagCurve
+        All that were compared.
+
+    Returns
+    -------
+    list of LagCurve
+        Those that :func:`lag_figure` draws.
+    """
+    others = sorted((c for c in curves if not c.is_claimed), key=lambda c: c.p_value)
+    return [*(c for c in curves if c.is_claimed), *others[:_MOST_UNCLAIMED]]
+
+
+def _lag_words(curve: LagCurve) -> str:
+    """Lag and interval; one that ends with the search is open to that side."""
+    low, high = curve.interval
+    if low <= 0:
+        return f"{high:.0f} d or less"
+    if high >= curve.lags[-1]:
+        return f"{low:.0f} d or more"
+    return f"{curve.lag:.0f} d ({low:.0f} to {high:.0f})"
+
+
 def lag_figure(curves: Sequence[LagCurve], *, title: str) -> FigureResult:
     """Draw the correlation of departures from the usual season against the lag, with the band of surrogates.
 
     Parameters
     ----------
     curves : sequence of LagCurve
-        One a panel.
+        All that were compared; those of :func:`drawn_lags` are drawn, one a panel.
     title : str
         Of the figure.
 
     Returns
     -------
     FigureResult
-        Numbers: the curves.
+        Numbers: all curves, and whether each is drawn.
     """
+    given, curves = curves, drawn_lags(curves)
     n_columns = min(max(len(curves), 1), 2)
     n_rows = max(math.ceil(len(curves) / n_columns), 1)
-    figure = new_figure(4.9 * n_columns + 0.5, 2.5 * n_rows + 1.0, title)
+    figure = new_figure(_WIDTH if n_columns > 1 else 6.0, 2.4 * n_rows + 1.0, title)
     panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True).ravel()
     for k, axes in enumerate(panels):
         if k >= len(curves):
             axes.set_visible(k == 0)
             continue
         curve = curves[k]
-        if curve.is_claimed:
-            verdict = f"{curve.lag:.0f} d ({curve.interval[0]:.0f} to {curve.interval[1]:.0f})"
-        else:
-            verdict = "no lag claimed"
+        verdict = _lag_words(curve) if curve.is_claimed else "no lag claimed"
         dress(
             axes,
-            title=f"{curve.name} behind {_words(curve.driver)}: {verdict}, p = {curve.p_value:.2g}",
+            title=f"{fill(curve.name, 52)}\nbehind {_words(curve.driver)}: {verdict}, p = {curve.p_value:.2g}",
             xlabel="lag (days), + the motion follows" if k + n_columns >= len(curves) else "",
             ylabel="correlation of departures" if k % n_columns == 0 else "",
         )
+        axes.title.set_fontsize(9.0)
+        axes.xaxis.set_tick_params(labelbottom=k + n_columns >= len(curves))
         axes.axhline(0.0, color=MUTED, lw=0.7)
         axes.axvline(0.0, color=MUTED, lw=0.7)
         axes.fill_between(curve.lags, *curve.band, color=MUTED, alpha=0.22, linewidth=0, label="95 % of surrogates")
@@ -285,8 +333,9 @@ def lag_figure(curves: Sequence[LagCurve], *, title: str) -> FigureResult:
             "interval_days": numbers_of(np.array(c.interval)),
             "p_value": number(c.p_value),
             "is_claimed": c.is_claimed,
+            "is_drawn": any(c is one for one in curves),
         }
-        for c in curves
+        for c in given
     ]
     return FigureResult(figure, {"curves": numbers})
 
@@ -323,7 +372,22 @@ def _legend_entries(panels: npt.NDArray[np.object_]) -> tuple[list[Any], list[st
     return list(found.values()), list(found)
 
 
-def _share_scale(panels: npt.NDArray[np.object_]) -> None:
+def _foot(figure: Figure, handles: list[Any], labels: list[str], note: str, *, n_columns: int = 4) -> None:
+    """Legend below a figure, and the sign and the bars in its title, where they cannot meet."""
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower left",
+        ncols=n_columns,
+        fontsize=8,
+        frameon=False,
+        title=note,
+        title_fontsize=8,
+        alignment="left",
+    )
+
+
+def _share_scale(panels: Sequence[Axes]) -> None:
     if len(panels):
         limits = np.array([axes.get_ylim() for axes in panels])
         for axes in panels:
@@ -335,6 +399,7 @@ def _numbers(curve: SiteCurve) -> dict[str, Any]:
         "site": curve.site,
         "track": curve.track,
         "n": curve.n,
+        "component": curve.component,
         "dates": [str(t)[:10] for t in curve.dates],
         "displacement": numbers_of(curve.displacement * MM_PER_M),
         "std": numbers_of(curve.std * MM_PER_M),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from subside.figures.style import (
 )
 
 FloatArray = npt.NDArray[np.float64]
+_TITLE = 58
+"""Letters of a line of a title."""
 _EPOCH = np.datetime64("1970-01-01", "D")
 
 
@@ -93,7 +96,7 @@ def storage_figure(curves: Sequence[LoopCurve], *, title: str) -> FigureResult:
     """
     n = max(len(curves), 1)
     n_columns = 2 if any(len(c.head) for c in curves) else 1
-    figure = new_figure(9.6, 3.1 * n + 0.9, title)
+    figure = new_figure(8.8, min(3.1 * n + 0.9, max(2.55 * n + 0.5, 11.0)), title)
     panels = figure.subplots(n, n_columns, squeeze=False)
     first, last = _ends(curves)
     norm = Normalize(first, last)
@@ -116,12 +119,14 @@ def storage_figure(curves: Sequence[LoopCurve], *, title: str) -> FigureResult:
 
 def _loop(axes: Axes, curve: LoopCurve, colours: npt.NDArray[Any]) -> None:
     label = "vertical motion about its trend (mm, + up)"
-    dress(axes, title=f"{curve.name} and {curve.head_name}\n{curve.verdict}", xlabel=label)
+    title = f"{fill(f'{curve.name} and {curve.head_name}', _TITLE)}\n{curve.verdict}"
+    dress(axes, title=title, xlabel=label)
+    axes.title.set_fontsize(9.0)
     if not len(curve.head):
         say(axes, "no estimate about the trends")
         axes.set_xlabel("")
         return
-    axes.set_ylabel(f"head about its trend, {curve.lag:.0f} d earlier (m, + up)", fontsize=8.5, color=INK)
+    axes.set_ylabel(f"head about its trend,\n{curve.lag:.0f} d earlier (m, + up)", fontsize=8.5, color=INK)
     axes.plot(curve.motion * MM_PER_M, curve.head, color=MUTED, lw=0.5, alpha=0.7)
     axes.scatter(curve.motion * MM_PER_M, curve.head, c=colours, s=14, zorder=3)
     if np.isfinite(curve.slope):
@@ -129,16 +134,17 @@ def _loop(axes: Axes, curve: LoopCurve, colours: npt.NDArray[Any]) -> None:
         axes.plot(curve.slope * ends * MM_PER_M, ends, color=ACCENT, lw=1.8, label="elastic", zorder=4)
         low, high = (s * ends * MM_PER_M for s in curve.interval)
         axes.fill_betweenx(ends, low, high, color=ACCENT, alpha=0.18, lw=0, label="95 %")
-        legend(axes, loc="lower right")
+        legend(axes, loc="best")
 
 
 def _path(axes: Axes, curve: LoopCurve, colours: npt.NDArray[Any]) -> None:
     dress(
         axes,
-        title=f"{curve.name} and {curve.head_name}, trend and all\n{curve.trend_verdict}",
+        title=f"{fill(f'{curve.name} and {curve.head_name}', _TITLE)}\ntrend and all\n{curve.trend_verdict}",
         xlabel="vertical motion (mm, + up)",
         ylabel="head (m, + up)",
     )
+    axes.title.set_fontsize(9.0)
     axes.plot(curve.height * MM_PER_M, curve.level, color=MUTED, lw=0.5, alpha=0.7)
     axes.scatter(curve.height * MM_PER_M, curve.level, c=colours, s=14, zorder=3)
     if np.isfinite(curve.trend):
@@ -146,7 +152,7 @@ def _path(axes: Axes, curve: LoopCurve, colours: npt.NDArray[Any]) -> None:
         ends = np.array([np.nanmin(curve.level), np.nanmax(curve.level)])
         line = (np.nanmean(curve.height) + curve.trend * (ends - middle)) * MM_PER_M
         axes.plot(line, ends, color=SECOND, lw=1.5, ls="--", label="ratio of the trends: no evidence")
-        legend(axes, loc="lower right")
+        legend(axes, loc="best")
 
 
 def _years(dates: npt.NDArray[np.datetime64]) -> FloatArray:

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -111,9 +111,9 @@ def legend(axes: Axes, **options: Any) -> None:
     axes.legend(**{"fontsize": 8, "frameon": False, "labelcolor": INK, **options})
 
 
-def colour_bar(axes: Axes, mappable: Any, label: str) -> None:
+def colour_bar(axes: Axes, mappable: Any, label: str, *, extend: Literal["neither", "max"] = "neither") -> None:
     """Add a colour bar beside a panel."""
-    bar = axes.figure.colorbar(mappable, ax=axes, shrink=0.85, pad=0.015, aspect=28)
+    bar = axes.figure.colorbar(mappable, ax=axes, shrink=0.85, pad=0.015, aspect=28, extend=extend)
     bar.set_label(label, fontsize=8.5, color=INK)
     bar.ax.tick_params(labelsize=8, colors=INK, width=0.6, length=3)
     bar.outline.set_linewidth(0.4)

@@ -88,13 +88,23 @@ POINT_COLUMNS: Final[tuple[Column, ...]] = (
     Column("dem_error_std", "float32", "m", "standard deviation of the height error", low=0),
     Column("flags", "int32", "1", f"quality bits, 0 is the default set. {_FLAG_TEXT}", null=NEVER_NULL, low=0),
     Column("kind", "string", "", "PS: a persistent scatterer, as observed; DS: a distributed one, filtered"),
+    Column(
+        *("velocity_std_representation", "float32", "mm/yr"),
+        "part of velocity_std for what averaging over the filter window may hide",
+        low=0,
+    ),
 )
 """Columns before the dates, in export order."""
 
 _BY_NAME: Final[Mapping[str, Column]] = MappingProxyType({c.name: c for c in POINT_COLUMNS})
 _REQUIRED: Final = ("azimuth_index", "range_index", "flags")
 _FROM_SI: Final[Mapping[str, float]] = MappingProxyType(
-    {"velocity": MM_PER_M, "velocity_std": MM_PER_M, "incidence_angle": 180.0 / math.pi}
+    {
+        "velocity": MM_PER_M,
+        "velocity_std": MM_PER_M,
+        "velocity_std_representation": MM_PER_M,
+        "incidence_angle": 180.0 / math.pi,
+    }
 )
 _ROUNDING: Final = 1e-5
 
@@ -269,9 +279,9 @@ class PointTable:
             ``YYYYMMDD``, ascending and unique.
         points : mapping of str to array-like, (point,)
             Columns of :data:`POINT_COLUMNS` but ``point_id``; an absent one is unknown. Pixels and flags
-            are required. ``kind`` in numbers of :class:`subside.model.points.PointKind`, ``velocity`` and
-            ``velocity_std`` in m/yr, ``incidence_angle`` in rad, longitude and latitude in degrees, the rest in the
-            schema's unit. NaN is unknown.
+            are required. ``kind`` in numbers of :class:`subside.model.points.PointKind`, ``velocity`` and its two
+            standard deviations in m/yr, ``incidence_angle`` in rad, longitude and latitude in degrees, the rest in
+            the schema's unit. NaN is unknown.
         displacement : array-like, (point, date)
             m, positive toward the satellite, zero at the first date. Any array that reads row slices.
         displacement_std : array-like, (point, date), optional

@@ -96,9 +96,11 @@ def _sigmas(results: StudyResults) -> list[Block]:
 
 
 def _strata(results: StudyResults) -> list[Block]:
+    has_intervals = results.value("statistics.pearson.low") is not None
+    rows: Rows = [(key, {**row, "r": None} if row.get("by") == "rate" else row) for key, row in results.rows("strata")]
     return table_of(
         results,
-        results.rows("strata"),
+        rows,
         (
             Column("by", ("by",)),
             Column("class", ("label",)),
@@ -112,7 +114,9 @@ def _strata(results: StudyResults) -> list[Block]:
             Column("observed / expected", ("calibration",), None, 2),
             Column("95 %", ("calibration_low:calibration_high",), None, 2),
         ),
-        caption="Agreement by class of the cells; 95 % intervals where there are blocks enough for them.",
+        caption="Agreement by class of the cells"
+        + ("; 95 % intervals where there are blocks enough for them." if has_intervals else ".")
+        + " Within a class of rates r means nothing and is left out.",
         file="strata.csv",
     )
 
@@ -130,6 +134,9 @@ def agreement_findings(results: StudyResults) -> list[Words]:
             s.fact("n_cells"),
             " common cells.",
         ),
+        None
+        if results.value("statistics.pearson.low") is not None
+        else ("How certain these two numbers are is not known: errors are alike over too much of the scene.",),
         _trusted(results),
     ]
     return [f for f in found if f]

@@ -38,7 +38,7 @@ class Column(NamedTuple):
 
 def absent(title: str, why: str) -> Chapter:
     """Chapter of a study that was not made, with the reason."""
-    return Chapter(title, [Warned((f"This part was not made: {why}",))])
+    return Chapter(title, [Warned((f"This part was not made: {why.replace('`', '')}",))])
 
 
 def study_chapter(
@@ -125,7 +125,7 @@ def table_of(
     list of Block
         Empty where there are no rows.
     """
-    shown = rows[:MOST_ROWS]
+    shown = rows if len(rows) <= 1.1 * MOST_ROWS else rows[:MOST_ROWS]
     kept: list[tuple[str, list[Cell]]] = []
     for column in columns:
         cells = results.column(shown, *column.names, unit=column.unit, decimals=column.decimals)
@@ -135,7 +135,7 @@ def table_of(
         return []
     body = list(zip(*(cells for _, cells in kept), strict=True))
     blocks: list[Block] = [DataTable(caption, [heading for heading, _ in kept], body)]
-    if len(rows) > MOST_ROWS:
+    if len(rows) > len(shown):
         where = f" in {results.name}/{file}" if file else ""
-        blocks.append(Paragraph((f"{len(rows) - MOST_ROWS} more rows are{where or ' in the tables of the study'}.",)))
+        blocks.append(Paragraph((f"{len(rows) - len(shown)} more rows are{where or ' in the tables of the study'}.",)))
     return blocks

@@ -11,12 +11,19 @@ from subside.report.numbers import LENGTH_KM, RATE, shown, with_unit
 from subside.report.results import Rows, StudyResults, joined, sentence
 
 _COUNTED: Final = ("no zone", "one zone", "two zones", "three zones", "four zones", "five zones")
-_WATCHED: Final = 0.05
+_LIKELY: Final = 0.5
 """Probability of exceeding a limit from which the summary names it."""
 
-_MOST_LIMITS: Final = 4
+_WATCHED: Final = 0.05
+"""Probability from which a limit that is not named is counted."""
+
 _CHANCE: Final = "probability_horizon_max"
 
+_COUNTS: Final = (
+    Column("chords", ("n_values",)),
+    Column("above detection", ("n_detected",)),
+    Column("of them by chance, about", ("n_by_chance",), None, 0),
+)
 _PERMILLE: Final = (1e3, "‰")
 _KM2: Final = (1e-6, "km²")
 
@@ -35,7 +42,7 @@ def corridor_blocks(results: StudyResults) -> list[Block]:
         uncovered_said(results),
         sentence(
             "In all, ",
-            results.fact("coverage.uncovered", unit=LENGTH_KM),
+            results.fact("coverage.uncovered", unit=LENGTH_KM, decimals=1),
             " of the line have no point within ",
             results.fact("coverage.reach", unit=(1.0, "m")),
             ".",
@@ -74,7 +81,7 @@ def uncovered_said(results: StudyResults) -> Words | None:
     has_outside = isinstance(outside, (int, float)) and outside > 0
     beyond = sentence(
         "The tracks do not cover ",
-        results.fact("coverage.outside", unit=LENGTH_KM),
+        results.fact("coverage.outside", unit=LENGTH_KM, decimals=1),
         " of the line: nothing is known about the ground there.",
     )
     where = "Where they do, the" if has_outside else "The"
@@ -84,14 +91,14 @@ def uncovered_said(results: StudyResults) -> Words | None:
         f"{where} longest stretch of the line without a measurement point",
         *near,
         " is ",
-        results.fact("coverage.longest_uncovered", unit=LENGTH_KM),
+        results.fact("coverage.longest_uncovered", unit=LENGTH_KM, decimals=2),
         "; the ground of such a stretch is not known.",
     )
     return joined([beyond if has_outside else None, gap]) or None
 
 
 def watch_list(results: StudyResults) -> list[Words]:
-    """Limits that may be exceeded at the horizon, likeliest first, and what is uncovered."""
+    """Limits that are likelier exceeded than not, now or at the horizon, the worst first, and what is uncovered."""
     risky = [
         (key, row)
         for key, row in results.rows("limits")
@@ -99,18 +106,24 @@ def watch_list(results: StudyResults) -> list[Words]:
     ]
     risky.sort(
         key=lambda item: (
-            -item[1][_CHANCE],
+            -round(item[1].get("probability_now_max") or 0.0, 2),
+            -round(item[1][_CHANCE], 2),
             *(-(item[1].get(n) or 0.0) for n in ("length_horizon", "n_joints_horizon")),
         )
     )
-    named = risky[:_MOST_LIMITS]
+    named = [item for item in risky if item[1][_CHANCE] > _LIKELY]
     is_any_verified = any(row.get("is_verified") for _, row in named)
     found = [_limit_said(results, key, row, is_checked=not is_any_verified) for key, row in named]
     if named and not is_any_verified:
         found.append(("None of the limits named here is verified against the standard itself.",))
-    if len(risky) > _MOST_LIMITS:
+    if named:
+        found.append(("What the ground had sunk before the first common date is not known and counts as none.",))
+    if len(risky) > len(named):
         found.append(
-            (f"{len(risky) - _MOST_LIMITS} more limits may be exceeded; the chapter on the line lists them all.",)
+            (
+                f"For {len(risky) - len(named)} more limits the probability of exceeding them by the horizon is "
+                f"between {_WATCHED:g} and {_LIKELY:g} somewhere; the chapter on the line lists them all.",
+            )
         )
     found.append(uncovered_said(results))
     return [f for f in found if f]
@@ -118,12 +131,13 @@ def watch_list(results: StudyResults) -> list[Words]:
 
 def _limit_said(results: StudyResults, key: str, row: Mapping[str, Any], *, is_checked: bool) -> Words | None:
     checked = "" if is_checked or row.get("is_verified") else " This limit is not verified against the standard."
-    length = results.fact_of(f"{key}.length_horizon", row.get("length_horizon"), unit=LENGTH_KM)
-    joints = results.fact_of(f"{key}.n_joints_horizon", row.get("n_joints_horizon"))
-    over: Words = () if length is None else ("over ", length, " of line")
-    at: Words = () if joints is None else ("at ", joints, " joint" if row["n_joints_horizon"] == 1 else " joints")
-    both: Words = (*over, " and ", *at) if over and at else (*over, *at)
-    where: Words = ("more likely than not exceeded ", *both, "; ") if both else ()
+    now, later = (_where_exceeded(results, key, row, when) for when in ("now", "horizon"))
+    first = results.value("first_date")
+    since = f" by the motion since {first}" if first else ""
+    chance = _chance(results, key, row, "now")
+    said = sentence("already exceeded ", *now, since, " (greatest probability ", chance, "); ") if now else None
+    already: Words = said or ()
+    where: Words = ("more likely than not exceeded ", *later, "; ") if later else ()
     horizon = results.trace("parameters.horizon")
     years = (results.content.get("parameters") or {}).get("horizon")
     when: Words = (
@@ -134,14 +148,33 @@ def _limit_said(results: StudyResults, key: str, row: Mapping[str, Any], *, is_c
     return sentence(
         f"{str(row.get('name') or 'a limit').capitalize()} (",
         results.fact_of(f"{key}.value", row.get("value"), unit=(1.0, _unit(row))),
-        "), ",
+        "): ",
+        *already,
         *when,
         ", motion going on as observed: ",
         *where,
         "greatest probability along the line ",
-        results.fact_of(f"{key}.{_CHANCE}", row.get(_CHANCE)),
+        _chance(results, key, row, "horizon"),
         f".{checked}",
     )
+
+
+def _chance(results: StudyResults, key: str, row: Mapping[str, Any], when: str) -> Fact | None:
+    name = f"probability_{when}_max"
+    return results.fact_of(f"{key}.{name}", row.get(name))
+
+
+def _where_exceeded(results: StudyResults, key: str, row: Mapping[str, Any], when: str) -> Words:
+    """Length of line and number of joints where a limit is likelier exceeded than not; empty for nowhere."""
+    length, joints = row.get(f"length_{when}"), row.get(f"n_joints_{when}")
+    over: Words = ()
+    if isinstance(length, (int, float)) and length > 0:
+        over = sentence("over ", results.fact_of(f"{key}.length_{when}", length, unit=LENGTH_KM), " of line") or ()
+    at: Words = ()
+    if isinstance(joints, int) and joints > 0:
+        plural = " joint" if joints == 1 else " joints"
+        at = sentence("at ", results.fact_of(f"{key}.n_joints_{when}", joints), plural) or ()
+    return (*over, " and ", *at) if over and at else (*over, *at)
 
 
 def _unit(row: Mapping[str, Any]) -> str:
@@ -167,7 +200,9 @@ def _zones_said(results: StudyResults) -> Words | None:
     count = _COUNTED[len(rows)] if len(rows) < len(_COUNTED) else f"{len(rows)} zones"
     interval = results.fact("total_interval", unit=LENGTH_KM)
     tail: Words = () if interval is None else (" (95 % interval ", interval, ")")
-    return ("The line runs through ", count, " of sinking ground, ", total, " in all", *tail, ".")
+    is_open = any(row.get(f"is_{side}_open") for _, row in rows for side in ("start", "end"))
+    least, within = ("at least ", " within what the data cover") if is_open else ("", " in all")
+    return ("The line runs through ", count, " of sinking ground, ", least, total, within, *tail, ".")
 
 
 def _zone_said(results: StudyResults, number: int, key: str, row: Mapping[str, Any]) -> Words | None:
@@ -181,16 +216,23 @@ def _zone_said(results: StudyResults, number: int, key: str, row: Mapping[str, A
     ]
     tail = f" It {' and '.join(ends)} what the data cover." if ends else ""
     bare = one("uncovered", LENGTH_KM, 2) if row.get("uncovered") else None
-    hidden: Words = (" ", bare, " of it hold no usable point: the ground may sink faster there.") if bare else ()
+    hidden: Words = (
+        (" ", bare, " of it in bins without a usable point: the ground may sink faster there.") if bare else ()
+    )
+
+    def rate(name: str) -> tuple[str | Fact | None, ...]:
+        std = one(f"{name}_std", RATE)
+        return (one(name, RATE),) if std is None else (one(name, RATE), " (σ ", std, ")")
+
     return sentence(
         f"Zone {number}, km ",
         one("start", (1e-3, "")),
         " to km ",
         one("end", (1e-3, "")),
         ": mean rate ",
-        one("mean", RATE),
-        ", fastest ",
-        one("lowest", RATE),
+        *rate("mean"),
+        ", fastest place ",
+        *rate("lowest"),
         *middle,
         f".{tail}",
         *hidden,
@@ -198,7 +240,9 @@ def _zone_said(results: StudyResults, number: int, key: str, row: Mapping[str, A
 
 
 def _zone_table(results: StudyResults) -> list[Block]:
-    rows: Rows = [(key, {"zone": str(k), **row}) for k, (key, row) in enumerate(results.rows("zones"), start=1)]
+    rows: Rows = [
+        (key, {"zone": str(k), "opens": _opens(row), **row}) for k, (key, row) in enumerate(results.rows("zones"), 1)
+    ]
     return table_of(
         results,
         rows,
@@ -208,17 +252,26 @@ def _zone_table(results: StudyResults) -> list[Block]:
             Column("95 % (km)", ("start_low:start_high",), LENGTH_KM, 2),
             Column("end (km)", ("end",), LENGTH_KM, 2),
             Column("95 % (km)", ("end_low:end_high",), LENGTH_KM, 2),
+            Column("open at the edge of the data", ("opens",)),
             Column("length (km)", ("length",), LENGTH_KM, 2),
             Column("mean (mm/yr)", ("mean",), RATE, 1),
-            Column("fastest (mm/yr)", ("lowest",), RATE, 1),
+            Column("σ (mm/yr)", ("mean_std",), RATE, 1),
+            Column("fastest place (mm/yr)", ("lowest",), RATE, 1),
+            Column("σ (mm/yr)", ("lowest_std",), RATE, 1),
             Column("bins, 5 to 95 % (mm/yr)", ("bin_low:bin_high",), RATE, 1),
             Column("points, 5 to 95 % (mm/yr)", ("point_low:point_high",), RATE, 1),
             Column("probability of sinking beyond the threshold", ("probability",)),
             Column("uncovered (km)", ("uncovered",), LENGTH_KM),
         ),
-        caption="Zones of sinking ground along the line; chainage from its start, rates in mm/yr, negative is sinking.",
+        caption="Zones of sinking ground along the line; chainage from its start, rates in mm/yr, negative is sinking. "
+        "An end that is open lies at the edge of the data: the zone may go on. σ of the fastest place does not know "
+        "that it was chosen among many.",
         file="zones.csv",
     )
+
+
+def _opens(row: Mapping[str, Any]) -> str:
+    return " and ".join(side for side in ("start", "end") if row.get(f"is_{side}_open"))
 
 
 def _chords(results: StudyResults) -> list[Block]:
@@ -229,7 +282,7 @@ def _chords(results: StudyResults) -> list[Block]:
             "Slope and curvature are those that the settlement of the ",
             years,
             " observed has added; what the line was built with is not known here. A value below the least detectable "
-            "one is not told from zero.",
+            "one (1.96 σ) is not told from zero; of values of nothing one in twenty lies above it.",
         )
         if rows
         else None
@@ -239,13 +292,14 @@ def _chords(results: StudyResults) -> list[Block]:
         [r for r in rows if r[1].get("quantity") == "slope"],
         (
             Column("chord (m)", ("chord",)),
-            Column("steepest (‰)", ("slope_max",), _PERMILLE),
+            Column("steepest that is detected (‰)", ("slope_max",), _PERMILLE),
             Column("σ (‰)", ("slope_std",), _PERMILLE),
             Column("at (km)", ("slope_at",), LENGTH_KM, 2),
-            Column("least detectable, median (‰)", ("slope_mdc",), _PERMILLE),
-            Column("bins above detection", ("n_detected",)),
+            Column("least detectable there (‰)", ("slope_mdc",), _PERMILLE),
+            Column("detected", ("slope_is_detected",)),
+            *_COUNTS,
         ),
-        caption="Longitudinal slope by chord.",
+        caption="Longitudinal slope by chord. Where none is detected the one that comes nearest to it is given.",
         file="slopes.csv",
     )
     return blocks + table_of(
@@ -253,12 +307,15 @@ def _chords(results: StudyResults) -> list[Block]:
         [r for r in rows if r[1].get("quantity") == "radius"],
         (
             Column("chord (m)", ("chord",)),
-            Column("smallest radius (km)", ("radius_min",), LENGTH_KM),
+            Column("smallest radius that is detected (km)", ("radius_min",), LENGTH_KM),
+            Column("at least, 95 % (km)", ("radius_low",), LENGTH_KM),
             Column("at (km)", ("radius_at",), LENGTH_KM, 2),
-            Column("largest detectable, median (km)", ("radius_mdc",), LENGTH_KM),
-            Column("bins above detection", ("n_detected",)),
+            Column("largest detectable there (km)", ("radius_mdc",), LENGTH_KM),
+            Column("detected", ("radius_is_detected",)),
+            *_COUNTS,
         ),
-        caption="Radius of vertical curvature by chord.",
+        caption="Radius of vertical curvature by chord. Where none is detected the one that comes nearest to it is "
+        "given.",
         file="slopes.csv",
     )
 
@@ -300,13 +357,14 @@ def _limits(results: StudyResults) -> list[Block]:
             Column("beyond it now (km)", ("length_now",), LENGTH_KM),
             Column("at the horizon (km)", ("length_horizon",), LENGTH_KM),
             Column("not checkable (km)", ("length_not_checkable",), LENGTH_KM),
-            Column("soonest (years)", ("years_median_min",), None, 1),
+            Column(_soonest(results), ("years_median_min",), None, 1),
             Column("verified", ("is_verified",)),
             Column("source", ("source",)),
         ),
         caption="Limits compared with: greatest probability along the line of exceeding each, length over which that "
         "is more than one half, length where noise could exceed it by the horizon, so that it cannot be checked, "
-        "and median time until the first place reaches it.",
+        "and median time from the first common date until the first place reaches it (less than the years observed: "
+        "it is reached).",
         file="limits.csv",
     )
     blocks += table_of(
@@ -341,6 +399,11 @@ def _limits(results: StudyResults) -> list[Block]:
     return blocks
 
 
+def _soonest(results: StudyResults) -> str:
+    first = results.value("first_date")
+    return f"soonest (years from {first})" if first else "soonest (years from the first date)"
+
+
 def _densities(results: StudyResults) -> list[Block]:
     return table_of(
         results,
@@ -365,8 +428,9 @@ def _areas(results: StudyResults) -> list[Block]:
         (
             Column("area", ("name",)),
             Column("size (km²)", ("area",), _KM2),
+            Column("covered (km²)", ("covered_area",), _KM2),
             Column("points", ("n_points",)),
-            Column("per km²", ("density",)),
+            Column("per km² covered", ("density",)),
             Column("mean (mm/yr)", ("mean",), RATE, 1),
             Column("σ of the mean (mm/yr)", ("std",), RATE, 1),
             Column("points, 5 to 95 % (mm/yr)", ("p05:p95",), RATE, 1),
@@ -375,7 +439,7 @@ def _areas(results: StudyResults) -> list[Block]:
             Column("95 % (km²)", ("affected_interval",), _KM2),
             Column("share of the covered part", ("affected_share",)),
         ),
-        caption="The same statistics for areas: city, airport, coalfield. Rates of points from the 5 to the 95 % "
-        "quantile; affected is the area beyond the threshold.",
+        caption="Areas: city, airport, coalfield; what no track covers has no figures. Rates of points from the 5 to "
+        "the 95 % quantile; affected is the area beyond the threshold.",
         file="polygons.csv",
     )

@@ -113,7 +113,8 @@ def _pairs_used(track: TrackFacts) -> str | Fact:
         return _UNKNOWN
     p = track.pairs
     bridges = f"; {p['bridges']} of them the only link" if p["bridges"] else ""
-    text = f"{p['kept'] + p['added']} ({p['dropped']} dropped, {p['added']} added{bridges})"
+    candidates = f"; {p['not_needed']} candidates beyond the limits not needed" if p["not_needed"] else ""
+    text = f"{p['kept'] + p['added']} ({p['dropped']} dropped, {p['added']} added{bridges}{candidates})"
     return _fact(track, "network", "facts", text)
 
 
@@ -212,7 +213,14 @@ def _said_of_points(track: TrackFacts) -> Words | None:
         else ()
     )
     default = _number(track, "rates", "facts.default_set", track.points["default"])
-    return (*first, *tail, ", and ", default, " carry no quality flag: the default set, which every figure shows.")
+    return (
+        *first,
+        *tail,
+        ", and ",
+        default,
+        " carry no quality flag: the default set, from which figures also leave out "
+        "what the study of basins marks as at risk of aliasing.",
+    )
 
 
 def _said_of_reference(track: TrackFacts) -> Words | None:

@@ -54,6 +54,13 @@ td.words .fact{white-space:normal}
 .dense td{white-space:normal;text-align:left;overflow-wrap:anywhere}
 .dense td:last-child{white-space:nowrap}
 .dense td:nth-child(4){min-width:18rem}
+@media (min-width:1000px){
+main .scroll{width:max-content;min-width:100%;max-width:min(94vw,1240px);margin-left:50%;transform:translateX(-50%)}
+figure .scroll{margin-left:0;transform:none;width:auto;max-width:100%}
+}
+@media screen{
+.scroll th:first-child,.scroll td:first-child{position:sticky;left:0;background:var(--card)}
+}
 @media (max-width:640px){
 header,nav,main{padding-left:.8rem;padding-right:.8rem}
 header{padding-top:1.2rem}

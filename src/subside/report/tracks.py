@@ -10,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from subside.conventions import FLAG_DESCRIPTIONS, MM_PER_M
+from subside.conventions import FLAG_DESCRIPTIONS, MM_PER_M, PointFlag
 from subside.io.store import TrackStore
 from subside.model.stack import parse_dates
+from subside.ops.network import NOT_NEEDED
 from subside.stages.catalogue import STAGES
 from subside.stages.network import date_days
 from subside.stages.products import provenance
@@ -251,7 +252,8 @@ def _line_of_sight(store: TrackStore) -> tuple[float, float, float] | None:
 def _network_facts(store: TrackStore) -> dict[str, Any]:
     if not store.has("network/earlier"):
         return {}
-    words = np.array(store.read_attributes("network")["status"])
+    notes = store.read_attributes("network")
+    words, reasons = np.array(notes["status"]), np.array(notes["reason"])
     is_used = words != "dropped"
     bperp = store.read("network/bperp")[is_used]
     days = date_days(store)
@@ -261,7 +263,8 @@ def _network_facts(store: TrackStore) -> dict[str, Any]:
         "pairs": {
             "kept": int((words == "kept").sum()),
             "added": int((words == "added").sum()),
-            "dropped": int((words == "dropped").sum()),
+            "dropped": int(((words == "dropped") & (reasons != NOT_NEEDED)).sum()),
+            "not_needed": int((reasons == NOT_NEEDED).sum()),
             "bridges": int((store.read("network/is_bridge") & is_used).sum()),
         },
         "bperp_m": (float(known.min()), float(known.max())) if len(known) else None,
@@ -285,7 +288,11 @@ def _point_facts(store: TrackStore) -> dict[str, Any]:
             "ps": int((is_default & ~is_filtered).sum()),
             "ds": int((is_default & is_filtered).sum()),
         },
-        "flagged": {d.description: int(((flags & int(d.flag)) != 0).sum()) for d in FLAG_DESCRIPTIONS},
+        "flagged": {
+            d.description: int(((flags & int(d.flag)) != 0).sum())
+            for d in FLAG_DESCRIPTIONS
+            if d.flag != PointFlag.ALIAS_RISK
+        },
         "areas": tuple({k: v for k, v in a.items() if k != "point_rows"} for a in areas),
         "sigma_definition": str(notes.get("sigma", "")),
         "datum": str(notes.get("datum", "")),

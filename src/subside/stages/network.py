@@ -82,10 +82,12 @@ def _run(context: StageContext) -> dict[str, Any]:
     hanging = network_op.dates_behind_bridges(network)
     store.write("network/is_behind_bridge", hanging, dims=("date",))
     count = {s: sum(t is s for t in network.status) for s in PairStatus}
+    n_not_needed = sum(r == network_op.NOT_NEEDED for r in network.reason)
     return {
         "kept": count[PairStatus.KEPT],
         "added": count[PairStatus.ADDED],
-        "dropped": count[PairStatus.DROPPED],
+        "dropped": count[PairStatus.DROPPED] - n_not_needed,
+        "not_needed": n_not_needed,
         "bridges": int(network.is_bridge.sum()),
         "best_reference": format_dates(stack.dates)[index.best],
         "common_bandwidth_min": _least_common_bandwidth(store, network),

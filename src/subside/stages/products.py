@@ -42,6 +42,7 @@ def point_table(store: TrackStore) -> PointTable:
         "flags": track_flags(store),
         "velocity": store.read("rates/velocity"),
         "velocity_std": store.read("rates/velocity_std"),
+        "velocity_std_representation": store.read("rates/velocity_std_representation"),
         "temporal_coherence": store.read("select/temporal_coherence"),
         "amplitude_difference_dispersion": store.read("select/amplitude_difference_dispersion"),
         "n_shp": store.read("select/n_shp"),

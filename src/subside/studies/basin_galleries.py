@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from subside.conventions import DAYS_PER_YEAR
+from subside.conventions import DAYS_PER_YEAR, MM_PER_M
 from subside.figures.basins import (
+    NOISE_SHARE,
     FringeRateInput,
     GalleryInput,
     fringe_rate_figure,
@@ -116,12 +117,20 @@ def save_galleries(
 def _fringe_figure(folder: StudyFolder, name: str, pairs: BoxPairs) -> None:
     rate = pairs.fringe_rate()
     limit = pairs.wavelength / 4.0 * DAYS_PER_YEAR / pairs.median_days / max(pairs.spacing)
-    data = FringeRateInput(f"{pairs.track}, box {name}", pairs.longitude, pairs.latitude, rate.size, limit)
+    if np.isfinite(rate.std).any():
+        grey = (
+            "Grey: no data, or no more than noise: the pairs disagree by more than "
+            f"{NOISE_SHARE * limit * MM_PER_M:.2g} mm/yr per metre (1 σ), a tenth of what neighbouring looks carry, or "
+            "a single pair could be used."
+        )
+    else:
+        grey = "No look has two pairs, so that noise cannot be told: dark patches may be no motion."
+    data = FringeRateInput(f"{pairs.track}, box {name}", pairs.longitude, pairs.latitude, rate.size, limit, rate.std)
     folder.save_figure(
         f"fringes_{name}_{pairs.track}",
         fringe_rate_figure(data),
         f"Size of the gradient of the line-of-sight rate of {pairs.track} in box {name}, mm/yr per metre, from fringes "
-        "alone, without unwrapping; it has no sign.",
+        f"alone, without unwrapping; it has no sign. {grey}",
     )
 
 

@@ -334,15 +334,26 @@ def _figures(
         "basins",
         basin_map_figure(data),
         "Median vertical rates in cells, mm/yr, negative (red) sinks, and the basins outlined: solid primary, dashed "
-        "secondary, dotted unexplained; with the mines, faults and wells given.",
+        f"secondary, dotted unexplained{_layer_words(around)}.",
     )
+
+
+def _layer_words(around: Surroundings) -> str:
+    """Layers that were given and have something in them, for a caption."""
+    given = [name for name in ("mines", "faults", "wells") if len(getattr(around, name))]
+    if not given:
+        return ""
+    words = f"{', '.join(given[:-1])} and {given[-1]}" if len(given) > 1 else given[0]
+    return f"; with the {words} given"
 
 
 def _reason(one: ClassifiedBasin) -> str:
     """Rules of its kind that are met; those of a secondary basin that are not, where none explains it."""
+    silent = [o.rule for o in one.outcomes if not o.is_applied]
     if one.kind == BasinKind.UNEXPLAINED:
-        return "not met: " + "; ".join(o.rule for o in one.outcomes if o.speaks_for == "secondary" and not o.is_met)
-    return "; ".join(o.rule for o in one.outcomes if o.is_met and o.speaks_for == one.kind)
+        unmet = [o.rule for o in one.outcomes if o.is_applied and o.speaks_for == "secondary" and not o.is_met]
+        return "; ".join(["not met: " + "; ".join(unmet), *silent])
+    return "; ".join([*(o.rule for o in one.outcomes if o.is_met and o.speaks_for == one.kind), *silent])
 
 
 def _summary(

@@ -99,7 +99,8 @@ def summarise(a: CorridorAnalysis, name: str, parameters: CorridorParameters) ->
             {
                 "name": p.name,
                 "area": p.area_km2 * _M2_PER_KM2,
-                "n_points": p.n_points,
+                "covered_area": p.covered_km2 * _M2_PER_KM2,
+                "n_points": p.n_points if p.covered_km2 else None,
                 "density": p.per_km2,
                 "mean": p.mean,
                 "std": p.mean_std,

@@ -13,6 +13,7 @@ import shapely
 from subside.conventions import MM_PER_M
 from subside.io.layer_parts import Layer
 from subside.model.points import GEOGRAPHIC, PointKind, transform
+from subside.ops.corridor.polygons import PolygonStatistics
 from subside.ops.corridor.slopes import NORMAL_95, ChordValues, radius_of
 from subside.studies.corridor_analysis import CorridorAnalysis
 
@@ -20,6 +21,7 @@ FloatArray = npt.NDArray[np.float64]
 
 _PERMILLE: Final = 1000.0
 _FEW: Final = 3
+_WHOLE: Final = 0.995
 _POINTS_AT_A_TIME: Final = 131_072
 
 
@@ -224,7 +226,9 @@ def polygons_table(a: CorridorAnalysis) -> pd.DataFrame:
             {
                 "name": p.name,
                 "area_km2": p.area_km2,
-                "n_points": p.n_points,
+                "covered_km2": p.covered_km2,
+                "coverage": _coverage_words(p),
+                "n_points": p.n_points if p.covered_km2 > 0 else pd.NA,
                 "points_per_km2": p.per_km2,
                 "occupied_km2": p.occupied_km2,
                 "mean_mm_yr": p.mean * MM_PER_M,
@@ -241,6 +245,12 @@ def polygons_table(a: CorridorAnalysis) -> pd.DataFrame:
             for p in a.polygons
         ]
     )
+
+
+def _coverage_words(p: PolygonStatistics) -> str:
+    if p.covered_km2 == 0:
+        return "not covered"
+    return "whole" if p.covered_km2 > _WHOLE * p.area_km2 else "in part"
 
 
 def limits_table(a: CorridorAnalysis) -> pd.DataFrame:

@@ -34,6 +34,11 @@ UNGROUPED = "sites"
 """Group of the sites without a class."""
 
 _RESIDUAL_DRIVERS = 4
+_NOTES = {
+    "los": "line of sight, + toward the satellite",
+    "up": "vertical if nothing moves sideways, + up",
+    "los+up": "line of sight, + toward the satellite; panels called vertical: + up, if nothing moves sideways",
+}
 
 
 class SeriesParameters(StudyParameters):
@@ -305,32 +310,57 @@ def _write_classes(folder: StudyFolder, tracks: list[PointSet]) -> None:
         folder.write_table(f"point_classes_{track.name}.csv", table, f"Class of the series of each point, {track.name}")
 
 
-def _curve(a: Analysed, *, is_residual: bool = False) -> site_figures.SiteCurve:
+def _curve(a: Analysed, *, zero: np.datetime64 | None = None) -> site_figures.SiteCurve:
+    """Series without its trend, or, where a date is given, less the value of its trend there."""
     series, parts = a.series, a.parts
-    values = series.displacement
-    model = None
-    if parts is not None:
-        values = values - parts.trend if is_residual else values
-        model = parts.seasonal if is_residual else parts.trend + parts.seasonal
-    elif is_residual:
+    values, model = series.displacement, None
+    if parts is not None and zero is not None:
+        days = (series.dates - series.dates[0]).astype("timedelta64[D]").astype(np.float64)
+        at = float((zero - series.dates[0]).astype("timedelta64[D]").astype(np.float64))
+        known = np.isfinite(parts.trend)
+        start = float(np.interp(at, days[known], parts.trend[known]))
+        values, model = values - start, parts.trend + parts.seasonal - start
+    elif parts is not None:
+        values, model = values - parts.trend, parts.seasonal
+    elif zero is None:
         values = values - np.nanmean(values)
     return site_figures.SiteCurve(
-        series.site, series.track, series.dates, values, series.std, model, int(np.median(series.n))
+        series.site,
+        series.track,
+        series.dates,
+        values,
+        series.std,
+        model,
+        int(np.median(series.n)),
+        is_relative=" relative to " in series.site,
+        component=series.component,
     )
+
+
+def _sites_figure(
+    folder: StudyFolder, group: str, shown: Sequence[Analysed], parameters: SeriesParameters, note: str
+) -> None:
+    """Series of one class of sites, all zero on their trend at one date: no track hangs on its first image."""
+    zero = max(a.series.dates[0] for a in shown).astype("datetime64[D]")
+    figure = site_figures.site_series_figure(
+        [_curve(a, zero=zero) for a in shown],
+        title=f"Displacement of sites: {group}",
+        sign_note=f"{note}; zero: trend on {zero}",
+    )
+    caption = f"Mean series within {parameters.radius:g} m, {group}. On {zero}, when all have begun, each is set to "
+    caption += "zero on its fitted trend, so that tracks do not stand apart by the noise of their first images."
+    unfitted = [f"{a.series.site} ({a.series.track})" for a in shown if a.parts is None]
+    if unfitted:
+        caption += f" Without a fitted trend, and zero at the first image: {', '.join(unfitted)}."
+    folder.save_figure(f"sites_{_plain(group)}", figure, caption)
 
 
 def _figures(
     folder: StudyFolder, analysed: list[Analysed], drivers: list[Driver], parameters: SeriesParameters
 ) -> None:
-    note = (
-        "line of sight, + toward the satellite"
-        if parameters.component == "los"
-        else "vertical if nothing moves sideways, + up"
-    )
+    note = _NOTES[parameters.component]
     for group in dict.fromkeys(a.group for a in analysed if not a.is_group):
-        curves = [_curve(a) for a in analysed if a.group == group and not a.is_group]
-        figure = site_figures.site_series_figure(curves, title=f"Displacement of sites: {group}", sign_note=note)
-        folder.save_figure(f"sites_{_plain(group)}", figure, f"Mean series within {parameters.radius:g} m, {group}.")
+        _sites_figure(folder, group, [a for a in analysed if a.group == group and not a.is_group], parameters, note)
     means = [a for a in analysed if a.is_group and a.is_compared] or [a for a in analysed if not a.is_group][
         :_RESIDUAL_DRIVERS
     ]
@@ -343,11 +373,14 @@ def _figures(
     if means:
         figure = site_figures.drivers_figure(
             shown_drivers,
-            [_curve(a, is_residual=True) for a in means],
+            [_curve(a) for a in means],
             title="Motion and what may drive it",
-            sign_note=note,
+            sign_note=_NOTES["+".join(sorted({a.series.component for a in means}))],
         )
-        folder.save_figure("drivers", figure, "Groundwater, rain, and the motion left of the trend.")
+        caption = "Groundwater, rain, and the motion left of the trend."
+        if any(" relative to " in a.series.site for a in means):
+            caption += " Each difference of two classes has a scale of its own; all other motion shares one."
+        folder.save_figure("drivers", figure, caption)
     shown = []
     for d in drivers:
         adjusted = adjusted_p(analysed, d.name)
@@ -359,8 +392,23 @@ def _figures(
         folder.save_figure(
             "lags",
             site_figures.lag_figure(shown, title="Lag of departures from the usual season"),
-            "Correlation of departures from the usual season against the lag.",
+            _lag_caption(shown),
         )
+
+
+def _lag_caption(shown: Sequence[site_figures.LagCurve]) -> str:
+    drawn = site_figures.drawn_lags(shown)
+    n_claimed = sum(c.is_claimed for c in drawn)
+    n_others, n_left = len(drawn) - n_claimed, len(shown) - len(drawn)
+    caption = "Correlation of departures from the usual season against the lag; p is that of each test alone."
+    if not n_left:
+        return caption
+    if n_claimed:
+        claimed = "1 relation that is claimed" if n_claimed == 1 else f"{n_claimed} relations that are claimed"
+        chosen = f"Drawn are {claimed} and the {n_others} others of the smallest p"
+    else:
+        chosen = f"No relation is claimed: drawn are the {n_others} of the smallest p"
+    return f"{caption} {chosen}; {n_left} {'is' if n_left == 1 else 'are'} not drawn. All are in the table lags.csv."
 
 
 def _lag_curve(a: Analysed, lag: LagResult, *, is_claimed: bool) -> site_figures.LagCurve:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from subside.conventions import MM_PER_M
 from subside.ops.series.changes import RateChanges
@@ -50,7 +51,7 @@ def adjusted_p(analysed: Sequence[Analysed], driver: str) -> dict[int, float]:
 
 
 def site_row(a: Analysed) -> dict[str, Any]:
-    """Row of ``sites.csv``."""
+    """Row of ``sites.csv``; a series of several tracks has no number of points, since theirs are not the same."""
     series, parts = a.series, a.parts
     row: dict[str, Any] = {
         "site": series.site,
@@ -58,7 +59,7 @@ def site_row(a: Analysed) -> dict[str, Any]:
         "is_group_mean": a.is_group,
         "track": series.track,
         "component": series.component,
-        "n_points": len(series.rows),
+        "n_points": len(series.rows) or pd.NA,
         "n_effective": series.n_effective,
         "sigma_basis": series.sigma_basis,
     }
@@ -116,6 +117,7 @@ def lag_row(a: Analysed, driver: Driver, adjusted: float, alpha: float) -> dict[
         "lag_days": lag.lag,
         "lag_low_days": lag.interval[0],
         "lag_high_days": lag.interval[1],
+        "lag_open_end": lag.open_end if claimed else "",
         "gain_mm_per_unit": lag.gain * MM_PER_M,
         "driver_unit": driver.unit,
         "driver_trend_unit_per_yr": driver.trend if driver.kind != "rain" else np.nan,
@@ -145,7 +147,7 @@ def site_result(a: Analysed) -> dict[str, Any]:
         "group": a.group,
         "is_group_mean": a.is_group,
         "track": a.series.track,
-        "n_points": len(a.series.rows),
+        "n_points": len(a.series.rows) or None,
         "n_effective": a.series.n_effective,
     }
     if parts is not None:
@@ -178,8 +180,10 @@ def lag_result(a: Analysed, driver: Driver, adjusted: float, alpha: float) -> di
         "group": a.series.site,
         "track": a.series.track,
         "driver": driver.name,
+        "driver_kind": driver.kind,
         "lag_days": row["lag_days"],
         "lag_interval_days": [row["lag_low_days"], row["lag_high_days"]],
+        "lag_open_end": row["lag_open_end"],
         "cycle_lag_days": row["cycle_lag_days"],
         "correlation": row["correlation"],
         "p_value": row["p_adjusted"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -27,7 +27,8 @@ RULE: Final = (
     "where ground and head change their rates together; the ratio of two straight trends is never evidence; every "
     "coefficient is relative to the reference areas, that of a class relative to another is the difference of theirs, "
     "and what processing takes of a wide season is missing in it; places of a class differ, so that its interval is "
-    "that of one of its places, not of its mean"
+    "that of one of its places, not of its mean; where that interval holds 0 the relation is claimed, the size of the "
+    "coefficient is not"
 )
 """What is claimed, for the summary and the report."""
 
@@ -85,6 +86,14 @@ class Storage:
         return min(low, whole.value - half), max(high, whole.value + half)
 
     @property
+    def is_determined(self) -> bool | None:
+        """Whether a coefficient that is claimed is told from zero; None where none is claimed or has no interval."""
+        low, high = self.interval
+        if not self.is_elastic_claimed or not np.isfinite(low) or not np.isfinite(high):
+            return None
+        return not low <= 0 <= high
+
+    @property
     def is_inelastic(self) -> bool | None:
         """Whether lasting changes move the ground more than the elastic coefficient explains; None is unknown."""
         if not self.is_elastic_claimed or self.elastic is None or self.long_term is None:
@@ -130,8 +139,16 @@ def storage_of(
             n, spread = spread_of_places(item.places, head, elastic.whole.lag) if elastic else (0, np.nan)
             if is_claimed:
                 words += _places_words(item, n, spread)
-            found.append(Storage(item, head, elastic, lasting, is_claimed, words, lasting_why, n, spread))
+            storage = Storage(item, head, elastic, lasting, is_claimed, words, lasting_why, n, spread)
+            found.append(replace(storage, elastic_reason=_untold(storage) + words))
     return found
+
+
+def _untold(s: Storage) -> str:
+    """Said before all else where a relation is claimed, and its coefficient may be zero."""
+    if s.is_determined is not False:
+        return ""
+    return f"related, but the coefficient{' of a place' if s.item.is_class else ''} is not told from zero: "
 
 
 def _vertical(item: Analysed) -> FloatArray:
@@ -201,6 +218,7 @@ def storage_row(s: Storage) -> dict[str, Any]:
         "track": series.track,
         "head": s.head.name,
         "elastic_claimed": s.is_elastic_claimed,
+        "elastic_told_from_zero": "" if s.is_determined is None else s.is_determined,
     }
     claimed = elastic if s.is_elastic_claimed else None
     row["elastic_storage"] = claimed.whole.value if claimed else np.nan
@@ -244,6 +262,7 @@ def storage_result(s: Storage) -> dict[str, Any]:
         "elastic_storage_interval": [row["elastic_storage_low"], row["elastic_storage_high"]],
         "n_places": s.n_places or None,
         "is_elastic_claimed": row["elastic_claimed"],
+        "is_elastic_told_from_zero": s.is_determined,
         "elastic_reason": row["elastic_reason"],
         "ratio_of_trends": row["ratio_of_trends"],
         "ratio_of_trends_interval": [row["ratio_of_trends_low"], row["ratio_of_trends_high"]],
@@ -289,6 +308,8 @@ def _loop(s: Storage) -> LoopCurve:
         low, high = s.interval
         ends = f"{low:.2g} to {high:.2g}" if np.isfinite(low) else "interval unknown"
         verdict = f"elastic storage {elastic.whole.value:.2g} ({ends}) m/m"
+        if s.is_determined is False:
+            verdict = f"elastic: not told from zero ({ends} m/m)"
     trend = lasting.trend_ratio if lasting else np.nan
     lasting_words = "the head has no significant trend"
     if lasting is not None and np.isfinite(trend):

@@ -263,11 +263,12 @@ def _write_figures(folder: StudyFolder, result: TrackAgreement, names: tuple[str
         f"Difference of the vertical rates, {names[1]} less {names[0]}, cell by cell, mm/yr. Its colours have a scale "
         "of their own: on that of the rates a difference could not be seen.",
     )
+    intervals = "" if np.isnan(result.statistics.pearson.low) else " and their 95 % intervals"
     folder.save_figure(
         "limits_of_agreement",
         bland_altman_figure(result, names=names),
         f"Difference ({names[1]} less {names[0]}) against mean of the vertical rates, mm/yr, with the limits of "
-        "agreement and their 95 % intervals; colour counts cells.",
+        f"agreement{intervals}; colour counts cells.",
     )
     folder.save_figure(
         "calibration",

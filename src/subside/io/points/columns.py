@@ -50,6 +50,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "northing": ("northing",),
         "velocity": ("velocity", "vel", "mean_velocity"),
         "velocity_std": ("velocity_std", "vel_std", "v_stdev", "mean_velocity_std"),
+        "velocity_std_representation": ("velocity_std_representation",),
         "coherence": ("temporal_coherence", "coherence", "coher"),
         "height": ("height", "height_ellipse"),
         "flags": ("flags",),
@@ -278,7 +279,11 @@ def _velocity_std(values: Mapping[str, npt.NDArray[Any]], layout: _Layout, label
     if "velocity_std" not in values:
         return {}
     std = known_std(values["velocity_std"], layout.own["velocity_std"], label)
-    return {"velocity_std": std / layout.rate_scale}
+    hidden = values.get("velocity_std_representation", np.zeros(len(std)))
+    return {
+        "velocity_std": std / layout.rate_scale,
+        "velocity_std_representation": np.nan_to_num(hidden) / layout.rate_scale,
+    }
 
 
 def _optional(values: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:

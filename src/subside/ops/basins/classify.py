@@ -96,15 +96,18 @@ class RuleOutcome:
     value : float
         What was found; NaN is unknown.
     is_met : bool or None
-        None where the value is unknown.
+        None where the value is unknown or the rule not applied.
     speaks_for : BasinKind
         What the basin is if the rule is met.
+    is_applied : bool
+        False where only a lower bound of the sinking is known, which cannot tell: the rule has no say.
     """
 
     rule: str
     value: float
     is_met: bool | None
     speaks_for: BasinKind
+    is_applied: bool = True
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,9 @@ def classify_basins(
     It is secondary if it is not primary, moves along a straight line, sank less than that, lies within reach of a mine
     or a primary basin, and something more than nearness ties it to them: it adjoins one, it lies along a fault beyond
     chance, or it is a trough whose axis points to one (the "galleries" of Zhu et al. 2020). Sinking by groundwater is
-    linear too, and a city may lie near a mine.
+    linear too, and a city may lie near a mine. Where the sinking of a basin is a lower bound
+    (:attr:`.outline.Basin.is_lower_bound`), that it sank less than half a metre is not known: the rule has no say, and
+    a basin that is secondary by the others may hold a primary one.
 
     All else is unexplained by mining as far as the layers tell: the cause has to be looked for elsewhere.
 
@@ -184,7 +189,7 @@ def classify_basins(
             ties = (*ties, _fault_tie(share, p_value, rules))
         if primary:
             kind = BasinKind.PRIMARY
-        elif all(o.is_met for o in needed) and any(o.is_met for o in ties):
+        elif all(o.is_met for o in needed if o.is_applied) and any(o.is_met for o in ties):
             kind = BasinKind.SECONDARY
         else:
             kind = BasinKind.UNEXPLAINED
@@ -223,9 +228,7 @@ def _primary_outcomes(basin: Basin, years: float, around: Surroundings, rules: K
             basin.risk_share >= rules.risk_share,
             BasinKind.PRIMARY,
         ),
-        _outcome(
-            f"sinks {rules.cumulative:g} m or more in four years", sunk, sunk >= rules.cumulative, BasinKind.PRIMARY
-        ),
+        _sinking(basin, rules, sunk, BasinKind.PRIMARY),
         _outcome(
             "mostly at a mine, with a void over it",
             float(over_mine) if around.mines else np.nan,
@@ -233,6 +236,20 @@ def _primary_outcomes(basin: Basin, years: float, around: Surroundings, rules: K
             BasinKind.PRIMARY,
         ),
     )
+
+
+def _sinking(basin: Basin, rules: KindRules, sunk: float, kind: BasinKind) -> RuleOutcome:
+    """Whether a basin sinks as fast as over mining (primary) or less (secondary); a lower bound tells only the first.
+
+    NaN is unknown.
+    """
+    is_fast = sunk >= rules.cumulative
+    rule = f"sinks {rules.cumulative:g} m or more in four years"
+    if kind == BasinKind.SECONDARY:
+        rule = f"sinks less than {rules.cumulative:g} m in four years"
+    if basin.is_lower_bound and np.isfinite(sunk) and not is_fast:
+        return RuleOutcome(f"{rule} (not applied: the rate is a lower bound)", float(sunk), None, kind, False)
+    return _outcome(rule, sunk, is_fast == (kind == BasinKind.PRIMARY), kind)
 
 
 def _secondary_outcomes(
@@ -247,9 +264,7 @@ def _secondary_outcomes(
             basin.linearity >= rules.linearity,
             BasinKind.SECONDARY,
         ),
-        _outcome(
-            f"sinks less than {rules.cumulative:g} m in four years", sunk, sunk < rules.cumulative, BasinKind.SECONDARY
-        ),
+        _sinking(basin, rules, sunk, BasinKind.SECONDARY),
         _outcome(
             f"within {rules.reach / 1e3:g} km of a mine or a primary basin",
             distance,

@@ -10,9 +10,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import shapely
+from scipy import ndimage
 
 from subside import _check
 from subside.errors import ArgumentError
+from subside.ops.basins.gaps import footprint
 from subside.ops.corridor.combine import BinErrors, combined_errors, datum_shifts, track_shares
 from subside.ops.corridor.grouped import FEWEST_IN_GROUP
 from subside.ops.corridor.posterior import posterior_samples
@@ -24,6 +26,9 @@ FloatArray = npt.NDArray[np.float64]
 _MOST_CELLS: Final = 1200
 _DRAWS: Final = 400
 _SQUARES: Final = (1, 2, 4)
+_AROUND: Final = 5.0
+"""Cells around a polygon whose points tell that its edge is covered."""
+
 _M2_PER_KM2: Final = 1e6
 
 
@@ -37,6 +42,9 @@ class PolygonStatistics:
         Label.
     area_km2 : float
         Area of the polygon, km2.
+    covered_km2 : float
+        Area of the polygon in cells between points, km2; 0 where no data are. Notches of a cell at the edge of the
+        data are filled, gaps inside counted (:func:`subside.ops.basins.gaps.footprint`); cells at the edge count whole.
     n_points : int
         Points of all tracks.
     occupied_km2 : float
@@ -55,6 +63,7 @@ class PolygonStatistics:
 
     name: str
     area_km2: float
+    covered_km2: float
     n_points: int
     occupied_km2: float
     mean: float
@@ -70,8 +79,8 @@ class PolygonStatistics:
 
     @property
     def per_km2(self) -> float:
-        """Points per km2 of the polygon."""
-        return self.n_points / self.area_km2
+        """Points per km2 of the covered part; NaN where nothing is covered."""
+        return self.n_points / self.covered_km2 if self.covered_km2 > 0 else float("nan")
 
 
 @dataclass(frozen=True)
@@ -144,8 +153,9 @@ def polygon_statistics(
     held = [shapely.contains_xy(polygon, t.points.easting, t.points.northing) for t in tracks]
     rates = np.concatenate([t.rate[h] - b for t, h, b in zip(tracks, held, datum.bias, strict=True)])
     area = float(polygon.area) / _M2_PER_KM2
+    covered = _covered_area(polygon, tracks, cell) / _M2_PER_KM2
     if not len(rates):
-        return PolygonStatistics(name, area, 0, 0.0, *([np.nan] * 10))
+        return PolygonStatistics(name, area, covered, 0, 0.0, *([np.nan] * 10))
     rate, errors, position = _cells(tracks, held, datum, cell)
     stride = max(-(-len(rate) // _MOST_CELLS), 1)
     rows = np.arange(0, len(rate), stride)
@@ -159,6 +169,7 @@ def polygon_statistics(
     return PolygonStatistics(
         name=name,
         area_km2=area,
+        covered_km2=covered,
         n_points=len(rates),
         occupied_km2=len(rate) * each,
         mean=float(rate.mean()),
@@ -171,6 +182,31 @@ def polygon_statistics(
         affected_km2=float(affected),
         affected_low=float(low),
         affected_high=float(high),
+    )
+
+
+def _covered_area(polygon: Any, tracks: Sequence[TrackRates], cell: float) -> float:
+    """Area of the polygon in cells between points of any track, m2; points around it tell that its edge is covered."""
+    west, south, east, north = shapely.bounds(polygon)
+    margin = _AROUND * cell
+    xy = np.concatenate([np.column_stack([t.points.easting, t.points.northing]) for t in tracks])
+    near = (
+        np.abs(xy - (0.5 * (west + east), 0.5 * (south + north)))
+        <= (
+            0.5 * (east - west) + margin,
+            0.5 * (north - south) + margin,
+        )
+    ).all(axis=1)
+    if not near.any():
+        return 0.0
+    index = np.floor(xy[near] / cell).astype(np.int64)
+    corner = index.min(axis=0)
+    occupied = np.zeros(np.ptp(index, axis=0) + 3, dtype=bool)
+    occupied[tuple((index - corner).T + 1)] = True
+    occupied = ndimage.binary_closing(occupied, structure=np.ones((3, 3)))
+    left, bottom = ((np.argwhere(footprint(occupied)) + corner - 1) * cell).T
+    return float(
+        shapely.area(shapely.intersection(polygon, shapely.box(left, bottom, left + cell, bottom + cell))).sum()
     )
 
 

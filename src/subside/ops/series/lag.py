@@ -61,7 +61,7 @@ class LagResult:
     lag : float
         Lag of greatest likelihood, days; NaN where the correlation has the wrong sign at every lag.
     interval : tuple of float
-        95 % profile-likelihood interval of the lag, days.
+        95 % profile-likelihood interval of the lag, days; it ends where the search does, at 0 and the longest lag.
     gain : float
         Motion per unit of the driver, m per mm/month or m per m.
     cycle_lag, cycle_half_width : float
@@ -94,6 +94,11 @@ class LagResult:
     n_missing_months: int
     is_claimed: bool
     reason: str
+
+    @property
+    def open_end(self) -> str:
+        """What an interval that ends at the edge of the search does not exclude, in words; empty where none does."""
+        return _open_end(self.interval, float(self.lags[-1]))
 
 
 @dataclass(frozen=True)
@@ -206,6 +211,8 @@ def lag_behind(
     season = _season(problem)
     cycle = _cycle_lag(problem, season)
     claimed, reason = _verdict(p, alpha, lag, interval, max_lag=max_lag, cycle=cycle)
+    if claimed:
+        reason += _edge_words(lags, r[:, 0], interval)
     return LagResult(
         driver.name,
         lags,
@@ -330,6 +337,26 @@ def _cycle_correlation(problem: _Problem, lags: FloatArray) -> float:
     return float(np.max(problem.driver.sign * (x @ y) / np.where(norm > 0, norm, np.inf)))
 
 
+_LEAD: Final = "a lead is not excluded"
+_LONGER: Final = "a longer lag is not excluded"
+
+
+def _open_end(interval: tuple[float, float], last: float) -> str:
+    return "; ".join([*([_LEAD] if interval[0] <= 0 else []), *([_LONGER] if interval[1] >= last else [])])
+
+
+def _edge_words(lags: FloatArray, correlation: FloatArray, interval: tuple[float, float]) -> str:
+    """What the edges of the search hide of the lag, and where the motion is most like a driver that it leads."""
+    low, high = interval
+    words = ""
+    if low <= 0:
+        words = f"; the interval ends at the edge of the search: {high:.0f} days or less, {_LEAD}"
+    elif high >= lags[-1]:
+        words = f"; the interval ends at the edge of the search: {low:.0f} days or more, {_LONGER}"
+    best = float(lags[int(np.argmax(correlation))])
+    return words + (f"; the correlation is largest at a lead of {-best:.0f} days" if low <= 0 and best < 0 else "")
+
+
 def _verdict(
     p: float, alpha: float, lag: float, interval: tuple[float, float], *, max_lag: float, cycle: tuple[float, float]
 ) -> tuple[bool, str]:
@@ -347,7 +374,8 @@ def _verdict(
             f"({interval[0]:.0f} to {interval[1]:.0f} days)"
         )
     words = f"departures from the usual season are related (p = {p:.2g})"
-    if has_cycle and not interval[0] - cycle[1] <= cycle[0] <= interval[1] + cycle[1]:
+    low = -np.inf if interval[0] <= 0 else interval[0]
+    if has_cycle and not low - cycle[1] <= cycle[0] <= interval[1] + cycle[1]:
         words += (
             f"; the annual cycle lags by {cycle[0]:.0f} ± {cycle[1]:.0f} days instead, so that something else "
             "drives part of it"
