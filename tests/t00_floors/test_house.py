@@ -7,6 +7,7 @@ import importlib
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,9 @@ def test_the_cache_folder_follows_every_kernel_file(tmp_path: Path, monkeypatch:
     assert len(seen) == len(list(copy.glob("*.py"))) + 1
     (copy / "new.py").write_text("")
     assert _jit._cache_folder() not in seen
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """Pytest imports them by their base names: the second would keep every test from being collected."""
+    names = Counter(f.name for f in Path(__file__).parents[1].rglob("test_*.py"))
+    assert not [name for name, n in names.items() if n > 1]
