@@ -99,19 +99,14 @@ def uncovered_said(results: StudyResults) -> Words | None:
 
 def watch_list(results: StudyResults) -> list[Words]:
     """Limits that are likelier exceeded than not, now or at the horizon, the worst first, and what is uncovered."""
-    risky = [
-        (key, row)
-        for key, row in results.rows("limits")
-        if isinstance(row.get(_CHANCE), (int, float)) and row[_CHANCE] >= _WATCHED
-    ]
+    risky = [(key, row) for key, row in results.rows("limits") if max(_chances(row)) >= _WATCHED]
     risky.sort(
         key=lambda item: (
-            -round(item[1].get("probability_now_max") or 0.0, 2),
-            -round(item[1][_CHANCE], 2),
+            *(-round(chance, 2) for chance in _chances(item[1])),
             *(-(item[1].get(n) or 0.0) for n in ("length_horizon", "n_joints_horizon")),
         )
     )
-    named = [item for item in risky if item[1][_CHANCE] > _LIKELY]
+    named = [item for item in risky if max(_chances(item[1])) > _LIKELY]
     is_any_verified = any(row.get("is_verified") for _, row in named)
     found = [_limit_said(results, key, row, is_checked=not is_any_verified) for key, row in named]
     if named and not is_any_verified:
@@ -127,6 +122,12 @@ def watch_list(results: StudyResults) -> list[Words]:
         )
     found.append(uncovered_said(results))
     return [f for f in found if f]
+
+
+def _chances(row: Mapping[str, Any]) -> tuple[float, float]:
+    """Greatest probabilities of exceeding a limit now and at the horizon; 0 where unknown."""
+    now, horizon = (row.get(name) for name in ("probability_now_max", _CHANCE))
+    return float(now or 0.0), float(horizon or 0.0)
 
 
 def _limit_said(results: StudyResults, key: str, row: Mapping[str, Any], *, is_checked: bool) -> Words | None:
@@ -198,9 +199,9 @@ def _zones_said(results: StudyResults) -> Words | None:
     if not rows:
         return ("No stretch of the line sinks fast and long enough to be called a zone.",)
     count = _COUNTED[len(rows)] if len(rows) < len(_COUNTED) else f"{len(rows)} zones"
-    interval = results.fact("total_interval", unit=LENGTH_KM)
+    is_open = any(_opens(row) for _, row in rows)
+    interval = None if is_open else results.fact("total_interval", unit=LENGTH_KM)
     tail: Words = () if interval is None else (" (95 % interval ", interval, ")")
-    is_open = any(row.get(f"is_{side}_open") for _, row in rows for side in ("start", "end"))
     least, within = ("at least ", " within what the data cover") if is_open else ("", " in all")
     return ("The line runs through ", count, " of sinking ground, ", least, total, within, *tail, ".")
 
@@ -241,7 +242,8 @@ def _zone_said(results: StudyResults, number: int, key: str, row: Mapping[str, A
 
 def _zone_table(results: StudyResults) -> list[Block]:
     rows: Rows = [
-        (key, {"zone": str(k), "opens": _opens(row), **row}) for k, (key, row) in enumerate(results.rows("zones"), 1)
+        (key, {"zone": str(k), "opens": _opens(row), **_without_open_intervals(row)})
+        for k, (key, row) in enumerate(results.rows("zones"), 1)
     ]
     return table_of(
         results,
@@ -268,6 +270,12 @@ def _zone_table(results: StudyResults) -> list[Block]:
         "that it was chosen among many.",
         file="zones.csv",
     )
+
+
+def _without_open_intervals(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A zone whose ends at the edge of the data have no interval: where it ends is not known."""
+    gone = {f"{side}_{bound}" for side in ("start", "end") if row.get(f"is_{side}_open") for bound in ("low", "high")}
+    return {k: v for k, v in row.items() if k not in gone}
 
 
 def _opens(row: Mapping[str, Any]) -> str:
