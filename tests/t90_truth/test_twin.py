@@ -58,6 +58,7 @@ _DO_NOT_HOLD = {
     ("of them flagged", "t142"),
     (_INTERVAL, "t40, PS"),
     (_INTERVAL, "t40, DS"),
+    (_INTERVAL, "t142, PS"),
     (_INTERVAL, "t142, DS"),
 }
 """Rows that 28 dates and 6 km do not reach; the limits are those of the corridor of 63 dates.
