@@ -129,4 +129,4 @@ def with_unit(text: str, unit: str) -> str:
     """Number and unit, held together."""
     if not unit or text == "unknown":
         return text
-    return f"{text}{unit}" if unit in ("°", "%", "‰") else f"{text}\u00a0{unit}"
+    return f"{text}{unit}" if unit == "°" else f"{text}\u00a0{unit}"
