@@ -52,7 +52,7 @@ def test_a_lower_bound_is_said_before_all_else(tmp_path: Path) -> None:
     found = [_text(words) for words in basins_findings(_basins(tmp_path, MINED, CALM))]
     assert found[0] == (
         "Basin 1 has 0.63 km² where whole cycles may be lost; −79 mm/yr is what could be measured, the ground there "
-        "may sink much faster. 11\u00a0% of it lies at a mine (within 1 km)."
+        "may sink much faster. 11 % of it lies at a mine (within 1 km)."
     )
     assert "of which 0 by the stated rules directly over active mining (primary); basin 1 may hold active" in found[1]
     assert "basin 2" not in " ".join(found)

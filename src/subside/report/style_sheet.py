@@ -55,7 +55,8 @@ td.words .fact{white-space:normal}
 .dense td:last-child{white-space:nowrap}
 .dense td:nth-child(4){min-width:18rem}
 @media (min-width:1000px){
-main .scroll{width:max-content;min-width:100%;max-width:min(94vw,1240px);margin-left:50%;transform:translateX(-50%);background:var(--card)}
+main .scroll{width:max-content;min-width:100%;max-width:min(94vw,1240px);background:var(--card)}
+main .scroll{margin-left:50%;transform:translateX(-50%)}
 figure .scroll{margin-left:0;transform:none;width:auto;max-width:100%}
 }
 @media screen{
