@@ -135,6 +135,7 @@ def storage_of(
             p = adjusted.get(id(item), np.nan)
             lasting, lasting_why = _long_term(item, head, bends[key], alpha)
             is_claimed = elastic is not None and bool(p <= alpha) and elastic.whole.value > 0
+            is_claimed &= elastic is not None and (item.is_class or elastic.whole.interval[0] > 0)
             words = why or _elastic_words(elastic, p, alpha, is_claimed=is_claimed)
             n, spread = spread_of_places(item.places, head, elastic.whole.lag) if elastic else (0, np.nan)
             if is_claimed:
@@ -183,6 +184,11 @@ def _long_term(item: Analysed, head: Driver, bends: RateChanges, alpha: float) -
 def _elastic_words(elastic: ElasticStorage | None, p: float, alpha: float, *, is_claimed: bool) -> str:
     if elastic is None or not np.isfinite(p):
         return "not claimed: departures from the usual season were not compared"
+    if not is_claimed and p <= alpha:
+        return (
+            f"not claimed: departures from the usual season follow those of the head (adjusted p = {p:.2g}), but the "
+            "coefficient is not told from zero"
+        )
     if not is_claimed:
         return (
             f"not claimed: departures of the ground from its usual season do not follow those of the head "
