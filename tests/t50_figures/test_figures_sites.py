@@ -20,7 +20,7 @@ from subside.figures.sites import (
 )
 from subside.figures.storage import LoopCurve, storage_figure
 from subside.figures.style import FigureResult
-from subside.studies.series import _figures, _lag_caption, _sites_figure
+from subside.studies.series_figures import _lag_caption, _sites_figure, save_series_figures
 
 DATES = np.datetime64("2016-01-10") + 24 * np.arange(40).astype("timedelta64[D]")
 MONTHS = np.arange("2016-01", "2019-01", dtype="datetime64[M]").astype("datetime64[D]") + 15
@@ -244,11 +244,11 @@ def test_motion_of_both_kinds_is_told_apart_in_the_note_and_own_scales_in_the_ca
     for mean, site, component in zip(means, ("mean of rural", "bare relative to urban"), ("los", "up"), strict=True):
         mean.series.site, mean.series.component = site, component
         mean.group, mean.is_group, mean.is_compared, mean.lags = site, True, True, {}
-    _figures(folder, means, [], parameters)
+    save_series_figures(folder, means, [], parameters)
     result, caption = folder.saved["drivers"]
     assert "panels called vertical: + up" in result.numbers["unit"]
     assert [c["component"] for c in result.numbers["series"]] == ["los", "up"]
     assert "has a scale of its own" in caption
-    _figures(folder, means[:1], [], parameters)
+    save_series_figures(folder, means[:1], [], parameters)
     result, caption = folder.saved["drivers"]
     assert "vertical" not in result.numbers["unit"] and "own" not in caption

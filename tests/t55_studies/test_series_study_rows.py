@@ -14,7 +14,15 @@ from subside.ops.series.sites import SiteSeries
 from subside.ops.series.storage import ElasticStorage, Response
 from subside.studies.output import plain
 from subside.studies.series_rows import Analysed, site_result, site_row
-from subside.studies.series_storage import Storage, _loop, _untold, storage_result, storage_row
+from subside.studies.series_storage import (
+    Storage,
+    _elastic_words,
+    _is_positive,
+    _loop,
+    _untold,
+    storage_result,
+    storage_row,
+)
 
 DATES = np.datetime64("2016-01-01") + 24 * np.arange(60).astype("timedelta64[D]")
 ZERO = np.zeros(60)
@@ -42,15 +50,24 @@ def _storage(value: float, std: float, *, is_class: bool, is_claimed: bool = Tru
     return Storage(item, head, elastic, None, is_claimed, "related", "not looked for", 22 if is_class else 0, spread)
 
 
-@pytest.mark.parametrize("is_class", [True, False])
-def test_a_coefficient_whose_interval_holds_zero_is_claimed_as_a_relation_only(is_class: bool) -> None:
-    unsure = _storage(0.0027, 0.003, is_class=is_class)
+def test_a_class_whose_places_may_have_none_is_claimed_as_a_relation_only() -> None:
+    unsure = _storage(0.0027, 0.003, is_class=True)
     assert unsure.is_determined is False
-    place = " of a place" if is_class else ""
-    assert _untold(unsure) == f"related, but the coefficient{place} is not told from zero: "
+    assert _untold(unsure) == "related, but the coefficient of a place is not told from zero: "
     assert storage_row(unsure)["elastic_claimed"] is True and storage_row(unsure)["elastic_told_from_zero"] is False
     assert storage_result(unsure)["is_elastic_told_from_zero"] is False
     assert _loop(unsure).verdict.startswith("elastic: not told from zero (-")
+
+
+def test_a_site_whose_coefficient_may_be_zero_is_not_claimed() -> None:
+    unsure, sure = (_storage(0.0066, std, is_class=False) for std in (0.005, 0.001))
+    assert unsure.elastic is not None and sure.elastic is not None
+    assert not _is_positive(unsure.item, unsure.elastic) and _is_positive(sure.item, sure.elastic)
+    place = _storage(0.0066, 0.005, is_class=True)
+    assert place.elastic is not None and _is_positive(place.item, place.elastic)
+    words = _elastic_words(unsure.elastic, 0.03, 0.05, is_claimed=False)
+    assert words.startswith("not claimed") and words.endswith("not told from zero") and "0.03" in words
+    assert "do not follow" in _elastic_words(unsure.elastic, 0.3, 0.05, is_claimed=False)
 
 
 def test_a_coefficient_told_from_zero_keeps_its_words() -> None:

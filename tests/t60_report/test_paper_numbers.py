@@ -165,7 +165,7 @@ def test_what_is_exceeded_already_is_not_told_as_future(tmp_path: Path) -> None:
     said = ["".join(str(getattr(w, "text", w)) for w in words) for words in watch_list(results)]
     assert said[0].startswith("Now (15") and "already exceeded over 19" in said[0] and "since 2015-07-18" in said[0]
     assert said[1].startswith("Later") and "already" not in said[1]
-    assert not any(s.startswith("Rare") for s in said) and any(s.startswith("For 1 more limits") for s in said)
+    assert not any(s.startswith("Rare") for s in said) and any(s.startswith("For one more limit ") for s in said)
     assert any("before the first common date" in s for s in said)
     tables = [b for b in corridor_blocks(results) if isinstance(b, DataTable)]
     assert any("soonest (years from 2015-07-18)" in t.header for t in tables)

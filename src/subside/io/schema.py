@@ -20,7 +20,7 @@ from subside.errors import ArgumentError
 from subside.model.points import PointKind
 from subside.model.stack import parse_dates
 
-SCHEMA_VERSION: Final = "1.1"
+SCHEMA_VERSION: Final = "1.2"
 """Version of the point schema; the first number changes when a column changes its meaning."""
 
 BATCH_POINTS: Final = 16_384

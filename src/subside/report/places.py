@@ -174,7 +174,7 @@ def _lag_said(results: StudyResults, name: str, driver: str, rows: Rows) -> Word
     start = f"Departures of “{name}”{track} from its usual season follow those of {driver} with a lag of "
     open_end, ends = str(row.get("lag_open_end") or ""), row.get("lag_interval_days")
     if open_end and isinstance(ends, Sequence) and len(ends) == 2:
-        k, way = (1, "less") if "lead" in open_end else (0, "more")
+        k, way = (1, "less") if ends[0] <= 0 else (0, "more")
         end = results.fact_of(f"{key}.lag_interval_days.{k}", ends[k], decimals=0)
         return sentence(start, end, f" or {way} (95 %); {open_end}{also}.")
     interval = results.fact_of(f"{key}.lag_interval_days", ends, decimals=0)

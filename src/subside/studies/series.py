@@ -14,7 +14,6 @@ from rich.console import Console
 
 from subside.conventions import MM_PER_M
 from subside.errors import ArgumentError
-from subside.figures import sites as site_figures
 from subside.io.tables import Sites, TimeTable
 from subside.io.vectors import Polygons
 from subside.model.points import PointSet
@@ -23,22 +22,16 @@ from subside.ops.series.changes import rate_changes
 from subside.ops.series.classes import SeriesClass, classify_series
 from subside.ops.series.decomposition import decompose_series
 from subside.ops.series.driver import Driver, missing_months, monthly_driver
-from subside.ops.series.lag import LagResult, lag_behind
+from subside.ops.series.lag import lag_behind
 from subside.ops.series.sites import group_mean, mean_series, points_near
 from subside.studies.output import StudyFolder, StudyParameters
 from subside.studies.series_classes import classes_of, date_correlation
-from subside.studies.series_rows import Analysed, adjusted_p, holds, lag_result, lag_row, site_result, site_row
+from subside.studies.series_figures import save_series_figures
+from subside.studies.series_rows import Analysed, adjusted_p, lag_result, lag_row, site_result, site_row
 from subside.studies.series_storage import RULE, storage_of, storage_result, write_storage
 
 UNGROUPED = "sites"
 """Group of the sites without a class."""
-
-_RESIDUAL_DRIVERS = 4
-_NOTES = {
-    "los": "line of sight, + toward the satellite",
-    "up": "vertical if nothing moves sideways, + up",
-    "los+up": "line of sight, + toward the satellite; panels called vertical: + up, if nothing moves sideways",
-}
 
 
 class SeriesParameters(StudyParameters):
@@ -163,7 +156,7 @@ def run_series(
     write_storage(folder, storages)
     if parameters.point_classes:
         _write_classes(folder, tracks)
-    _figures(folder, analysed, drivers, parameters)
+    save_series_figures(folder, analysed, drivers, parameters)
     storage = [storage_result(s) for s in storages if s.item.is_group] or [storage_result(s) for s in storages]
     return folder.finish({**_results(analysed, sites, drivers, parameters), "storage": storage, "storage_rule": RULE})
 
@@ -308,126 +301,6 @@ def _write_classes(folder: StudyFolder, tracks: list[PointSet]) -> None:
         dates = track.dates[np.maximum(found.break_index, 0)].astype(str)
         table["break_date"] = np.where(has_break, dates, "")
         folder.write_table(f"point_classes_{track.name}.csv", table, f"Class of the series of each point, {track.name}")
-
-
-def _curve(a: Analysed, *, zero: np.datetime64 | None = None) -> site_figures.SiteCurve:
-    """Series without its trend, or, where a date is given, less the value of its trend there."""
-    series, parts = a.series, a.parts
-    values, model = series.displacement, None
-    if parts is not None and zero is not None:
-        days = (series.dates - series.dates[0]).astype("timedelta64[D]").astype(np.float64)
-        at = float((zero - series.dates[0]).astype("timedelta64[D]").astype(np.float64))
-        known = np.isfinite(parts.trend)
-        start = float(np.interp(at, days[known], parts.trend[known]))
-        values, model = values - start, parts.trend + parts.seasonal - start
-    elif parts is not None:
-        values, model = values - parts.trend, parts.seasonal
-    elif zero is None:
-        values = values - np.nanmean(values)
-    return site_figures.SiteCurve(
-        series.site,
-        series.track,
-        series.dates,
-        values,
-        series.std,
-        model,
-        int(np.median(series.n)),
-        is_relative=" relative to " in series.site,
-        component=series.component,
-    )
-
-
-def _sites_figure(
-    folder: StudyFolder, group: str, shown: Sequence[Analysed], parameters: SeriesParameters, note: str
-) -> None:
-    """Series of one class of sites, all zero on their trend at one date: no track hangs on its first image."""
-    zero = max(a.series.dates[0] for a in shown).astype("datetime64[D]")
-    figure = site_figures.site_series_figure(
-        [_curve(a, zero=zero) for a in shown],
-        title=f"Displacement of sites: {group}",
-        sign_note=f"{note}; zero: trend on {zero}",
-    )
-    caption = f"Mean series within {parameters.radius:g} m, {group}. On {zero}, when all have begun, each is set to "
-    caption += "zero on its fitted trend, so that tracks do not stand apart by the noise of their first images."
-    unfitted = [f"{a.series.site} ({a.series.track})" for a in shown if a.parts is None]
-    if unfitted:
-        caption += f" Without a fitted trend, and zero at the first image: {', '.join(unfitted)}."
-    folder.save_figure(f"sites_{_plain(group)}", figure, caption)
-
-
-def _figures(
-    folder: StudyFolder, analysed: list[Analysed], drivers: list[Driver], parameters: SeriesParameters
-) -> None:
-    note = _NOTES[parameters.component]
-    for group in dict.fromkeys(a.group for a in analysed if not a.is_group):
-        _sites_figure(folder, group, [a for a in analysed if a.group == group and not a.is_group], parameters, note)
-    means = [a for a in analysed if a.is_group and a.is_compared] or [a for a in analysed if not a.is_group][
-        :_RESIDUAL_DRIVERS
-    ]
-    shown_drivers = [
-        site_figures.DriverCurve(
-            d.name, d.middles.astype("timedelta64[D]") + np.datetime64("1970-01-01"), d.values, d.kind
-        )
-        for d in sorted(drivers, key=lambda d: d.kind == "rain")
-    ]
-    if means:
-        figure = site_figures.drivers_figure(
-            shown_drivers,
-            [_curve(a) for a in means],
-            title="Motion and what may drive it",
-            sign_note=_NOTES["+".join(sorted({a.series.component for a in means}))],
-        )
-        caption = "Groundwater, rain, and the motion left of the trend."
-        if any(" relative to " in a.series.site for a in means):
-            caption += " Each difference of two classes has a scale of its own; all other motion shares one."
-        folder.save_figure("drivers", figure, caption)
-    shown = []
-    for d in drivers:
-        adjusted = adjusted_p(analysed, d.name)
-        for a in means:
-            if d.name in a.lags:
-                is_claimed = holds(a.lags[d.name], adjusted[id(a)], parameters.alpha)
-                shown.append(_lag_curve(a, a.lags[d.name], is_claimed=is_claimed))
-    if shown:
-        folder.save_figure(
-            "lags",
-            site_figures.lag_figure(shown, title="Lag of departures from the usual season"),
-            _lag_caption(shown),
-        )
-
-
-def _lag_caption(shown: Sequence[site_figures.LagCurve]) -> str:
-    drawn = site_figures.drawn_lags(shown)
-    n_claimed = sum(c.is_claimed for c in drawn)
-    n_others, n_left = len(drawn) - n_claimed, len(shown) - len(drawn)
-    caption = "Correlation of departures from the usual season against the lag; p is that of each test alone."
-    if not n_left:
-        return caption
-    if n_claimed:
-        claimed = "1 relation that is claimed" if n_claimed == 1 else f"{n_claimed} relations that are claimed"
-        chosen = f"Drawn are {claimed} and the {n_others} others of the smallest p"
-    else:
-        chosen = f"No relation is claimed: drawn are the {n_others} of the smallest p"
-    return f"{caption} {chosen}; {n_left} {'is' if n_left == 1 else 'are'} not drawn. All are in the table lags.csv."
-
-
-def _lag_curve(a: Analysed, lag: LagResult, *, is_claimed: bool) -> site_figures.LagCurve:
-    return site_figures.LagCurve(
-        f"{a.series.site}, {a.series.track}",
-        lag.driver,
-        lag.lags,
-        lag.correlation,
-        lag.band,
-        lag.threshold,
-        lag.lag,
-        lag.interval,
-        lag.p_value,
-        is_claimed,
-    )
-
-
-def _plain(name: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in name.lower())
 
 
 def _results(

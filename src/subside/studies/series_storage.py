@@ -28,7 +28,7 @@ RULE: Final = (
     "coefficient is relative to the reference areas, that of a class relative to another is the difference of theirs, "
     "and what processing takes of a wide season is missing in it; places of a class differ, so that its interval is "
     "that of one of its places, not of its mean; where that interval holds 0 the relation is claimed, the size of the "
-    "coefficient is not"
+    "coefficient is not; at a site nothing is claimed then"
 )
 """What is claimed, for the summary and the report."""
 
@@ -134,8 +134,7 @@ def storage_of(
             elastic, why = _elastic(item, head, (head_std, max_lag, alpha))
             p = adjusted.get(id(item), np.nan)
             lasting, lasting_why = _long_term(item, head, bends[key], alpha)
-            is_claimed = elastic is not None and bool(p <= alpha) and elastic.whole.value > 0
-            is_claimed &= elastic is not None and (item.is_class or elastic.whole.interval[0] > 0)
+            is_claimed = elastic is not None and bool(p <= alpha) and _is_positive(item, elastic)
             words = why or _elastic_words(elastic, p, alpha, is_claimed=is_claimed)
             n, spread = spread_of_places(item.places, head, elastic.whole.lag) if elastic else (0, np.nan)
             if is_claimed:
@@ -145,11 +144,16 @@ def storage_of(
     return found
 
 
+def _is_positive(item: Analysed, elastic: ElasticStorage) -> bool:
+    """Whether the ground rises with the head: for sure at a site; of a land class, whose places differ, in the mean."""
+    return elastic.whole.value > 0 if item.is_class else elastic.whole.interval[0] > 0
+
+
 def _untold(s: Storage) -> str:
-    """Said before all else where a relation is claimed, and its coefficient may be zero."""
+    """Said before all else of a land class that follows the head, where the coefficient of a place may be zero."""
     if s.is_determined is not False:
         return ""
-    return f"related, but the coefficient{' of a place' if s.item.is_class else ''} is not told from zero: "
+    return "related, but the coefficient of a place is not told from zero: "
 
 
 def _vertical(item: Analysed) -> FloatArray:
