@@ -9,6 +9,7 @@ import pytest
 from fake_studies import fake_track, make_figures
 from page_reader import Page
 
+from subside.report.agreement import agreement_blocks
 from subside.report.compose import ReportContents, chapters_of, compose_report
 from subside.report.content import Chapter, DataTable, Picture
 from subside.report.corridor import corridor_blocks, watch_list
@@ -169,6 +170,21 @@ def test_what_is_exceeded_already_is_not_told_as_future(tmp_path: Path) -> None:
     assert any("before the first common date" in s for s in said)
     tables = [b for b in corridor_blocks(results) if isinstance(b, DataTable)]
     assert any("soonest (years from 2015-07-18)" in t.header for t in tables)
+
+
+def test_r_within_a_class_of_rates_is_left_out(tmp_path: Path) -> None:
+    row = {"n_cells": 90, "bias_mm_yr": 0.1, "sigma_mm_yr": 1.0}
+    strata = [
+        {**row, "by": "rate", "label": "-40 to -20 mm/yr", "r": -0.84},
+        {**row, "by": "land", "label": "urban", "r": 0.97},
+    ]
+    statistics = {"pearson": {"value": 0.99, "low": None, "high": None}, "rmse_mm_yr": {"value": 1.8}}
+    StudyFolder(tmp_path / "tracks", "tracks", "Two tracks").finish({"strata": strata, "statistics": statistics})
+    table = next(b for b in agreement_blocks(load_studies(tmp_path)[0]) if isinstance(b, DataTable))
+    first, second = ([str(getattr(c, "text", c)) for c in line] for line in table.rows)
+    assert first[1] == "−40 to −20 mm/yr" and "−0.84" not in first and "–" in first
+    assert "0.97" in second
+    assert "95 % intervals" not in table.caption
 
 
 def test_a_zone_at_the_edge_of_the_data_is_at_least_as_long(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from subside.report.common import Column, paragraph, pictures, table_of
 from subside.report.content import Block, Fact, Words
 from subside.report.results import Rows, StudyResults, sentence
@@ -97,7 +100,9 @@ def _sigmas(results: StudyResults) -> list[Block]:
 
 def _strata(results: StudyResults) -> list[Block]:
     has_intervals = results.value("statistics.pearson.low") is not None
-    rows: Rows = [(key, {**row, "r": None} if row.get("by") == "rate" else row) for key, row in results.rows("strata")]
+    rows: Rows = [
+        (key, _of_rates(row) if row.get("by") == "rate" else dict(row)) for key, row in results.rows("strata")
+    ]
     return table_of(
         results,
         rows,
@@ -119,6 +124,11 @@ def _strata(results: StudyResults) -> list[Block]:
         + " Within a class of rates r means nothing and is left out.",
         file="strata.csv",
     )
+
+
+def _of_rates(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A class of rates as printed: its ends are negative numbers, and within it r means nothing."""
+    return {**row, "r": None, "label": str(row.get("label", "")).replace("-", "−")}
 
 
 def agreement_findings(results: StudyResults) -> list[Words]:

@@ -49,7 +49,7 @@ def corridor_blocks(results: StudyResults) -> list[Block]:
         ),
     )
     rule = results.value("rule")
-    blocks += paragraph(_zones_said(results), (str(rule),) if isinstance(rule, str) else None)
+    blocks += paragraph(_zones_said(results), (rule.replace(" -", " −"),) if isinstance(rule, str) else None)
     blocks += _zone_table(results)
     blocks += pictures(results)
     blocks += _chords(results) + _detectability(results) + limit_blocks(results)
@@ -165,7 +165,7 @@ def _zone_table(results: StudyResults) -> list[Block]:
             Column("95 % (km)", ("start_low:start_high",), LENGTH_KM, 2),
             Column("end (km)", ("end",), LENGTH_KM, 2),
             Column("95 % (km)", ("end_low:end_high",), LENGTH_KM, 2),
-            Column("open at the edge of the data", ("opens",)),
+            Column("open end", ("opens",)),
             Column("length (km)", ("length",), LENGTH_KM, 2),
             Column("mean (mm/yr)", ("mean",), RATE, 1),
             Column("σ (mm/yr)", ("mean_std",), RATE, 1),

@@ -39,7 +39,7 @@ def limits_said(results: StudyResults) -> list[Words]:
         count = "one more limit" if len(risky) == len(named) + 1 else f"{len(risky) - len(named)} more limits"
         found.append(
             (
-                f"For {count} the probability of exceeding it by the horizon is between {_WATCHED:g} and {_LIKELY:g} "
+                f"For {count} the probability of being exceeded by the horizon is between {_WATCHED:g} and {_LIKELY:g} "
                 "somewhere; the chapter on the line lists them all.",
             )
         )

@@ -349,9 +349,10 @@ def _layer_words(around: Surroundings) -> str:
 
 def _reason(one: ClassifiedBasin) -> str:
     """Rules of its kind that are met; those of a secondary basin that are not, where none explains it."""
-    silent = [o.rule for o in one.outcomes if not o.is_applied]
+    spoken = BasinKind.SECONDARY if one.kind == BasinKind.UNEXPLAINED else one.kind
+    silent = [o.rule for o in one.outcomes if not o.is_applied and o.speaks_for == spoken]
     if one.kind == BasinKind.UNEXPLAINED:
-        unmet = [o.rule for o in one.outcomes if o.is_applied and o.speaks_for == "secondary" and not o.is_met]
+        unmet = [o.rule for o in one.outcomes if o.is_applied and o.speaks_for == spoken and not o.is_met]
         return "; ".join(["not met: " + "; ".join(unmet), *silent])
     return "; ".join([*(o.rule for o in one.outcomes if o.is_met and o.speaks_for == one.kind), *silent])
 
